@@ -1,0 +1,1 @@
+"""Who is who: peer keys and ids, networks, addresses. Knows nothing of sockets."""
