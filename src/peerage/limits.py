@@ -33,6 +33,32 @@ MAX_QUERY_TERMS = 16
 MAX_ADDRESSES = 8  # addresses of one peer: two families, a few networks
 MAX_META_CHARS = 256  # title, artist, album
 MAX_FOLDER_FILES = 200_000  # entries of one folder manifest
+MAX_FOLDER_DEPTH = 64  # components of a path in it: each costs a check, and real folders stay below 30
+MAX_MIME_CHARS = 100  # the longest registered type has 73
+MAX_RECORD_PATH = 16  # folder names that lead to a file in a share: more say nothing about it
+MAX_RECORD_PATH_BYTES = 512  # and all of them together
+MAX_RECORD_BYTES = 5 * KIB  # every field of a record at its longest, in four-byte characters
+
+# --- the catalogue ----------------------------------------------------------------------------------------------
+MAX_LEARNED_RECORDS = 1_000_000  # records of others: about 1 GiB of disk; the oldest give way
+MAX_RECORDS_PER_HOLDER = MAX_FOLDER_FILES + 1000  # one peer must not push all others out of the catalogue
+SEARCH_POOL = 1000  # matches that are ranked, the newest first: a million hits for "the" must not be sorted
+SEARCH_STEPS = 20_000_000  # database instructions of one search, about half a second; then what was found is the answer
+MAX_SEARCH_HITS = 1000  # hits of one answer
+MAX_IGNORE_BYTES = 256 * KIB  # a .peerageignore file
+
+# --- content: pieces in flight and on disk ----------------------------------------------------------------------
+WINDOW_SECONDS = 2.0  # what a source has on order: two seconds of its own pace covers any round trip on Earth
+MIN_WINDOW = 2 * MIB  # enough to measure a new source, and 20 MB/s at 100 ms
+MAX_WINDOW = 32 * MIB  # 320 MB/s at 100 ms; more would only be lost when the source goes
+MAX_IN_FLIGHT = 48 * MIB  # pieces on order or being checked, of all sources of one download: keeps memory flat
+MAX_SOURCES = 100  # of one download: more add upkeep, not speed
+MAX_COPIES = 2  # sources that may race for one piece at the end of a download
+STALL_SECONDS = 15.0  # a source that sends nothing of what it owes for so long is dropped
+SILENT_SECONDS = 3.0  # before that, others may take over what it owes
+MAX_OPEN_FILES = 64  # files that one store keeps open
+DIRTY_FILES = 32  # files synced one by one; with more of them the whole file system is synced at once
+
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
