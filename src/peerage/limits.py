@@ -53,6 +53,7 @@ MIN_WINDOW = 2 * MIB  # enough to measure a new source, and 20 MB/s at 100 ms
 MAX_WINDOW = 32 * MIB  # 320 MB/s at 100 ms; more would only be lost when the source goes
 MAX_IN_FLIGHT = 48 * MIB  # pieces on order or being checked, of all sources of one download: keeps memory flat
 MAX_SOURCES = 100  # of one download: more add upkeep, not speed
+MAX_OWED = 512  # pieces on order from one source: counts only for many small files
 MAX_COPIES = 2  # sources that may race for one piece at the end of a download
 STALL_SECONDS = 15.0  # a source that sends nothing of what it owes for so long is dropped
 SILENT_SECONDS = 3.0  # before that, others may take over what it owes

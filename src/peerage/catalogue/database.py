@@ -1,0 +1,185 @@
+"""The catalogue's database, from the event loop: SQLite with a full-text index, in a thread of its own.
+
+Invariant: all work on the connection runs in one thread, one piece after the other, each piece that writes in one
+transaction; large additions are cut, so that a search never waits for more than one piece. Errors of SQLite become
+StoreErrors; a file found damaged is marked and rebuilt at the next start. Signatures are not checked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from peerage.catalogue import schema
+from peerage.catalogue.query import Query
+from peerage.catalogue.record import Record
+from peerage.catalogue.record_finder import Audience, Page, RecordFinder
+from peerage.catalogue.record_table import Added, Counts, RecordTable
+from peerage.errors import StoreError
+from peerage.identity.keys import PeerId
+
+ResultT = TypeVar("ResultT")
+
+_PIECE: Final = 2000  # records added in one transaction: 50 ms, which a search may have to wait for
+_PAGE: Final = 1000
+
+
+class Database:
+    """The records this node shares and has learned; made by `open`.
+
+    `notice` is a sentence for the user when a damaged file had to be moved aside, None otherwise.
+    """
+
+    def __init__(self, path: Path | None, executor: Executor, *, own_executor: bool) -> None:
+        self.path = path
+        self.notice: str | None = None
+        self._executor = executor
+        self._own_executor = own_executor
+        self._connection: sqlite3.Connection | None = None
+        self._table: RecordTable
+        self._finder: RecordFinder
+
+    @classmethod
+    async def open(cls, path: Path | None, owner: PeerId, executor: Executor | None = None) -> Database:
+        """Open or make the database file at `path` (None: in memory) of the node `owner`.
+
+        `executor` must run everything in one thread; without one, a thread is started. Raises StoreError when the file
+        belongs to another program, to a newer Peerage, or cannot be written.
+        """
+        own = executor is None
+        database = cls(path, executor or ThreadPoolExecutor(1, "catalogue"), own_executor=own)
+        try:
+            await database._call(lambda: database._open(owner))
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """Write everything down and let go of the file; a second call does nothing."""
+        if self._connection is not None:
+            await self._call(self._close)
+        if self._own_executor:
+            self._executor.shutdown(wait=False)
+
+    async def search(
+        self, query: Query, limit: int = 100, audience: Audience = Audience.SELF, *, own: bool = False
+    ) -> list[Record]:
+        """Return at most `limit` records that answer the query and that `audience` may see, the best first.
+
+        `own`: only what this node shares itself. A query with more than SEARCH_POOL answers ranks the newest of them.
+        """
+        return await self.read(lambda _: self._finder.search(query, limit, audience, own=own))
+
+    async def add(self, records: Sequence[Record]) -> Added:
+        """Store records of others whose signatures the caller has checked."""
+        total = Added()
+        for piece in _pieces(records):
+            total += await self.write(lambda _, piece=piece: self._table.put_learned(piece))  # type: ignore[misc]
+        return total
+
+    async def add_own(self, records: Sequence[Record]) -> Added:
+        """Store records of this node."""
+        total = Added()
+        for piece in _pieces(records):
+            total += await self.write(lambda _, piece=piece: self._table.put_own(piece))  # type: ignore[misc]
+        return total
+
+    async def remove(self, holder: PeerId, contents: Sequence[bytes]) -> int:
+        """Remove what one peer said about these contents; returns how many records that were."""
+        return await self.write(lambda _: self._table.remove(holder, contents))
+
+    async def remove_slots(self, slots: Sequence[tuple[bytes, int]]) -> None:
+        """Remove the records in these slots, each a content id and `Record.slot()`."""
+        await self.write(lambda _: self._table.remove_slots(slots))
+
+    async def remove_holder(self, holder: PeerId) -> int:
+        """Forget everything that one peer shares; returns how many records that were."""
+        return await self.write(lambda _: self._table.remove_holder(holder))
+
+    async def by_content(self, content: bytes, audience: Audience = Audience.SELF) -> list[Record]:
+        """Return the known records about one content, the newest first, at most MAX_SEARCH_HITS."""
+        return await self.read(lambda _: self._finder.by_content(content, audience))
+
+    async def own(self, audience: Audience = Audience.SELF) -> AsyncIterator[list[Record]]:
+        """Go through what this node shares, in pages of up to 1000 records."""
+        after: int | None = 0
+        while after is not None:
+            page = await self._own_page(after, audience)
+            after = page.after
+            if page.records:
+                yield page.records
+
+    async def counts(self) -> Counts:
+        """Return how many records there are, and of how many holders."""
+        return await self.read(lambda _: self._table.counts())
+
+    async def read(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """Run work of this package that only reads, in the database's thread."""
+        return await self._call(lambda: work(self._open_connection()))
+
+    async def write(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """Run work of this package in the database's thread and in one transaction: all of it happens, or nothing."""
+        return await self._call(lambda: self._transaction(work))
+
+    async def _own_page(self, after: int, audience: Audience) -> Page:
+        return await self.read(lambda _: self._finder.own_after(after, audience, _PAGE))
+
+    async def _call(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, work)
+
+    def _guarded(self, work: Callable[[], ResultT]) -> ResultT:
+        """Run in the database's thread; errors of SQLite leave it as errors of Peerage."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            if self.path is not None and schema.is_damage(error):
+                schema.mark_damaged(self.path)
+                raise StoreError(f"the catalogue {self.path} is damaged; start again to have it rebuilt") from error
+            raise schema.store_error(error, str(self.path or "in memory")) from error
+
+    def _open(self, owner: PeerId) -> None:
+        opened = schema.open_file(self.path)
+        try:
+            self._table = RecordTable(opened.connection, owner)
+        except sqlite3.DatabaseError as error:  # the first look at the rows, and a large file is not checked whole
+            opened.connection.close()
+            if self.path is None or not schema.is_damage(error):
+                raise
+            schema.mark_damaged(self.path)
+            opened = schema.open_file(self.path)
+            self._table = RecordTable(opened.connection, owner)
+        self._connection = opened.connection
+        self.notice = opened.notice
+        self._finder = RecordFinder(opened.connection, self._table.owner)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError("the catalogue is closed")
+        return self._connection
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        connection = self._open_connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._table.recount()
+            raise
+        return result
+
+
+def _pieces(records: Sequence[Record]) -> Iterable[Sequence[Record]]:
+    return (records[start : start + _PIECE] for start in range(0, len(records), _PIECE))

@@ -1,0 +1,105 @@
+"""Records in SQLite, the reading half: searches, look-ups and pages. Runs in the database's own thread and blocks.
+
+Invariant: a search costs a bounded amount of work whatever the query and however many records match: it looks at the
+newest SEARCH_POOL matches, within SEARCH_STEPS instructions of the database, and decodes a few of them. SQL text is
+made of constants of this package and of row numbers; everything else is a parameter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from peerage.catalogue.query import Query
+from peerage.catalogue.query_sql import Compiled, Parameter, compile_query
+from peerage.catalogue.ranking import rank
+from peerage.catalogue.record import Record, decode
+from peerage.errors import LimitError
+from peerage.limits import MAX_SEARCH_HITS, SEARCH_POOL, SEARCH_STEPS
+
+_CLOSER_LOOK: Final = 3  # this many times the wanted number of records is ranked by their names
+
+
+class Audience(Enum):
+    """Who asks; the value is the condition on what they may see (`{owner}`: the row of this node in `holders`)."""
+
+    SELF = "1"
+    FRIEND = "(records.visibility = 0 OR (records.visibility = 1 AND records.holder = {owner}))"
+    ANYONE = "records.visibility = 0"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some records, and the row after which the next page begins; None at the end."""
+
+    records: list[Record]
+    after: int | None
+
+
+class RecordFinder:
+    """Reads the records of one open database; `owner` is the row of this node in `holders`."""
+
+    def __init__(self, connection: sqlite3.Connection, owner: int) -> None:
+        self._db = connection
+        self._owner = owner
+
+    def by_content(self, content: bytes, audience: Audience) -> list[Record]:
+        """Return who has one content, the newest records first, at most MAX_SEARCH_HITS."""
+        where = f"records.content = ? AND {self._visible(audience)}"
+        return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?", (content, MAX_SEARCH_HITS))
+
+    def own_after(self, row: int, audience: Audience, count: int) -> Page:
+        """Return a page of what this node shares, in the order in which it was put."""
+        where = f"records.holder = {self._owner} AND records.id > ? AND {self._visible(audience)}"
+        sql = (
+            f"SELECT records.id, bodies.body FROM records JOIN bodies ON bodies.id = records.id WHERE {where}"  # noqa: S608
+            " ORDER BY records.id LIMIT ?"
+        )
+        rows = self._db.execute(sql, (row, count)).fetchall()
+        return Page([decode(body) for _, body in rows], rows[-1][0] if len(rows) == count else None)
+
+    def search(self, query: Query, limit: int, audience: Audience, *, own: bool) -> list[Record]:
+        """Return the best `limit` of the newest SEARCH_POOL records that answer the query."""
+        if not 0 < limit <= MAX_SEARCH_HITS:
+            raise LimitError("MAX_SEARCH_HITS", "ours", f"a search gives 1 to {MAX_SEARCH_HITS} hits, not {limit}")
+        pool = self._pool(compile_query(query), audience, own=own)
+        pool.sort(key=lambda found: (found[1], -found[0]))
+        numbers = [number for number, _ in pool[: limit * _CLOSER_LOOK]]
+        sql = "SELECT body FROM bodies WHERE id = ?"
+        bodies = (self._db.execute(sql, (number,)).fetchone()[0] for number in numbers)
+        return rank(query, map(decode, bodies))[:limit]
+
+    def _pool(self, compiled: Compiled, audience: Audience, *, own: bool) -> list[tuple[int, int]]:
+        """Return row and number of words of the newest matches, at most SEARCH_POOL, within SEARCH_STEPS."""
+        where = [condition.sql for condition in compiled.conditions]
+        values: list[Parameter] = [value for condition in compiled.conditions for value in condition.parameters]
+        where.append(self._visible(audience))
+        if own:
+            where.append(f"records.holder = {self._owner}")
+        source, order = "records", "records.id"
+        if compiled.match is not None:
+            source, order = "word_index CROSS JOIN records ON records.id = word_index.rowid", "word_index.rowid"
+            where.insert(0, "word_index MATCH ?")
+            values.insert(0, compiled.match)
+        sql = (
+            f"SELECT records.id, records.width FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?"  # noqa: S608
+        )
+        found: list[tuple[int, int]] = []
+        self._db.set_progress_handler(lambda: 1, SEARCH_STEPS)
+        try:
+            found.extend(self._db.execute(sql, (*values, SEARCH_POOL)))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+        finally:
+            self._db.set_progress_handler(None, 0)
+        return found
+
+    def _visible(self, audience: Audience) -> str:
+        return audience.value.format(owner=self._owner)
+
+    def _decoded(self, rest: str, parameters: tuple[Parameter, ...]) -> list[Record]:
+        sql = f"SELECT bodies.body FROM records JOIN bodies ON bodies.id = records.id {rest}"  # noqa: S608
+        return [decode(body) for (body,) in self._db.execute(sql, parameters)]
