@@ -92,24 +92,25 @@ class Ledger:
         self._wanted_bytes = self._bytes_in(_STRETCH_WANTED, priorities)
         self._bytes_to_come = self._bytes_in(_STRETCH_TO_COME, self._state)
 
-    def move(self, index: int, state: PieceState) -> None:
-        """Change the state of a piece; one that is now there is logged."""
-        self._counts[self._state[index]] -= 1
-        self._counts[state] += 1
-        self._state[index] = state
-        if state is PieceState.HAVE:
-            self.have.add(index)
-            self._verified.append(index)
-            self._bytes_to_come -= self._space.length_of(index)
+    def take_off(self, index: int) -> None:
+        """Note that a missing piece is in flight."""
+        self._move(index, PieceState.IN_FLIGHT)
 
-    def put_back(self, index: int) -> PieceState:
-        """Note that a piece is no longer in flight; returns what it is then: missing, or not even wanted."""
-        if self.priorities[index] == Priority.SKIP:
-            self.move(index, PieceState.UNWANTED)
-            self._bytes_to_come -= self._space.length_of(index)
-            return PieceState.UNWANTED
-        self.move(index, PieceState.MISSING)
-        return PieceState.MISSING
+    def put_back(self, index: int, length: int) -> bool:
+        """Note that a piece of that length is no longer in flight; returns whether it is wanted, and so missing."""
+        if self.priorities[index]:
+            self._move(index, PieceState.MISSING)
+            return True
+        self._move(index, PieceState.UNWANTED)
+        self._bytes_to_come -= length
+        return False
+
+    def store(self, index: int, length: int) -> None:
+        """Note that a piece of that length is there."""
+        self._move(index, PieceState.HAVE)
+        self.have.add(index)
+        self._verified.append(index)
+        self._bytes_to_come -= length
 
     def count(self, state: PieceState) -> int:
         """Return how many pieces are in a state."""
@@ -140,6 +141,11 @@ class Ledger:
             missing=self._counts[PieceState.MISSING],
             unwanted=self._counts[PieceState.UNWANTED],
         )
+
+    def _move(self, index: int, state: int) -> None:
+        self._counts[self._state[index]] -= 1
+        self._counts[state] += 1
+        self._state[index] = state
 
     def _bytes_in(self, stretch: re.Pattern[bytes], marks: bytearray) -> int:
         return sum(self._space.bytes_between(*match.span()) for match in stretch.finditer(marks))

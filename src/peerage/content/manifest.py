@@ -58,7 +58,10 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 def piece_size_of(size: int) -> int:
     """Return how long the pieces of a file of this size are; the last one may be shorter."""
-    return next((piece for largest, piece in _PIECE_SIZES if size <= largest), _LARGEST_PIECE)
+    for largest, piece in _PIECE_SIZES:
+        if size <= largest:
+            return piece
+    return _LARGEST_PIECE
 
 
 def piece_count_of(size: int) -> int:
@@ -176,7 +179,10 @@ class PieceSpace:
 
     def length_of(self, index: int) -> int:
         """Return the length of a piece in bytes."""
-        return self.locate(index).length
+        file = self._file_of(index)
+        size = self._files[file].size
+        piece_size = piece_size_of(size)
+        return min(piece_size, size - (index - self._first[file]) * piece_size)
 
     def hash_of(self, index: int) -> bytes:
         """Return the BLAKE3-256 hash that a piece must have."""

@@ -22,6 +22,7 @@ SourceId = bytes
 """Who a source is, for the shell: its peer id."""
 
 _GAIN: Final = 2.0  # how many times sooner a piece must come from a new source
+_REST: Final = 0.1  # seconds after a look round that found nothing: a look costs time for each source
 _LOOK_AT: Final = 32  # pieces of each source, so that a look at all of them stays short
 
 
@@ -61,7 +62,19 @@ class Flight:
 class Source:
     """What one source owes, oldest first, and how it has behaved."""
 
-    __slots__ = ("_heard", "_silence", "holder", "id", "owed", "pace", "partial", "pending", "queued", "told")
+    __slots__ = (
+        "_heard",
+        "_silence",
+        "holder",
+        "id",
+        "owed",
+        "pace",
+        "partial",
+        "pending",
+        "queued",
+        "rest_until",
+        "told",
+    )
 
     def __init__(self, source_id: SourceId, holder: Holder) -> None:
         self.id = source_id
@@ -72,6 +85,7 @@ class Source:
         self.pace = Pace()
         self.queued = False
         self.told = False  # it was reported as stalled
+        self.rest_until = 0.0  # before that it looks for nothing to take over
         self._heard = 0.0  # when something came last, while it owes
         self._silence = 0.0  # how long nothing had come when it was last forgiven all it owed
 
@@ -104,7 +118,7 @@ class Source:
 
     def is_silent(self, now: float) -> bool:
         """Say whether nothing can be expected of it now."""
-        return self.queued or self.silence(now) > SILENT_SECONDS
+        return self.queued or (now - self._heard if self.owed else self._silence) > SILENT_SECONDS
 
     def _settle(self, length: int, now: float) -> None:
         self.pending -= length
@@ -125,6 +139,8 @@ class Rivalry:
 
         What a source sends right now stays with it, unless it is silent.
         """
+        if now < thief.rest_until:
+            return None
         for victim, seconds in self._victims(thief, now):
             first = next(iter(victim.owed))
             for index in islice(reversed(victim.owed), _LOOK_AT):
@@ -135,6 +151,7 @@ class Rivalry:
                     if self._gains(thief, victim, flight.length, now):
                         return victim, index
                     break
+        thief.rest_until = now + _REST
         return None
 
     def copy_for(self, thief: Source, now: float) -> int | None:

@@ -174,7 +174,7 @@ class Scheduler:
         for source in flight.sources:
             source.forgive(index, self._now)
         self._add_in_flight(-flight.length * (1 + len(flight.sources)))
-        self._ledger.move(index, PieceState.HAVE)
+        self._ledger.store(index, flight.length)
         return [Cancel(source.id, index) for source in flight.sources]
 
     def failed(self, index: int) -> None:
@@ -264,7 +264,7 @@ class Scheduler:
             return self._steal(source) if not source.pending else None
         index = self._picker.take(source.holder)
         if index is not None:
-            self._ledger.move(index, PieceState.IN_FLIGHT)
+            self._ledger.take_off(index)
             flight = self._flights[index] = Flight(self._space.length_of(index))
             return self._ask(source, index, flight)
         request = self._steal(source)
@@ -316,7 +316,7 @@ class Scheduler:
         if flight.sources or flight.checking:
             return
         del self._flights[index]
-        if self._ledger.put_back(index) is PieceState.MISSING:
+        if self._ledger.put_back(index, flight.length):
             self._picker.put_back(index)
             self._returned = True
 
