@@ -1,0 +1,83 @@
+"""Handlers: what answers one message type.
+
+Invariant: one message type has at most one handler. A plain function runs at once, a coroutine or an async generator
+(an answer in parts) gets a task under a cap; how an answer goes out is the connection's business.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from peerage.errors import LocalError
+from peerage.wire.message import Message, decoder
+
+if TYPE_CHECKING:
+    from peerage.peer.connection import PeerConnection
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+
+class Bulk(msgspec.Struct, frozen=True):
+    """An answer of raw bytes instead of a message, at most 16 MiB; the buffer must not change until it is sent."""
+
+    data: bytes | bytearray | memoryview
+
+
+Answer = Message | Bulk | None
+Handler = Callable[["PeerConnection", MessageT], Answer | Awaitable[Answer] | AsyncIterator[Message]]
+
+
+class HandlerKind(Enum):
+    """How a handler is run."""
+
+    PLAIN = 1
+    COROUTINE = 2
+    PARTS = 3
+
+
+class Registration:
+    """One handler with what is needed to run it, looked up once."""
+
+    __slots__ = ("decode", "function", "kind")
+
+    def __init__(self, message: type[Message], function: Handler[Any]) -> None:
+        self.decode = decoder(message).decode
+        self.function = function
+        if inspect.isasyncgenfunction(function):
+            self.kind = HandlerKind.PARTS
+        elif inspect.iscoroutinefunction(function):
+            self.kind = HandlerKind.COROUTINE
+        else:
+            self.kind = HandlerKind.PLAIN
+
+
+class HandlerTable:
+    """The handlers of one peer, by message code."""
+
+    def __init__(self) -> None:
+        self._by_code: dict[bytes, Registration] = {}
+
+    def add(self, message: type[MessageT], handler: Handler[MessageT]) -> None:
+        """Register; a second handler for the same code is a LocalError."""
+        if len(message.code) != 4:
+            raise LocalError(f"{message.__name__} has no four-letter code")
+        if message.code in self._by_code:
+            raise LocalError(f"{message.code.decode()} has a handler already; remove it first")
+        self._by_code[message.code] = Registration(message, handler)
+
+    def remove(self, message: type[Message]) -> None:
+        """Take a handler off again; LocalError when there is none."""
+        if self._by_code.pop(message.code, None) is None:
+            raise LocalError(f"{message.code.decode()} has no handler")
+
+    def get(self, code: bytes) -> Registration | None:
+        """Return the handler for a code."""
+        return self._by_code.get(code)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(sorted(self._by_code))

@@ -1,0 +1,65 @@
+"""The open connections of a peer.
+
+Invariant: a connection is listed exactly from its hello to its end, and holds a place of the limiter for as long. A
+peer counts as connected while at least one talk link to it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from peerage.identity.keys import PeerId
+from peerage.peer.connection import PeerConnection
+from peerage.peer.limiter import ConnectionLimiter
+from peerage.peer.messages import LinkKind
+
+Listener = Callable[[PeerConnection], None]
+
+
+class ConnectionSet:
+    """Connections by peer; tells one listener about the first talk link of a peer and the end of its last."""
+
+    def __init__(self, limiter: ConnectionLimiter, connected: Listener, disconnected: Listener) -> None:
+        self._limiter = limiter
+        self._connected = connected
+        self._disconnected = disconnected
+        self._by_peer: dict[PeerId, list[PeerConnection]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(each) for each in self._by_peer.values())
+
+    def all(self) -> list[PeerConnection]:
+        """Return every open connection."""
+        return [connection for each in self._by_peer.values() for connection in each]
+
+    def to(self, peer_id: PeerId) -> list[PeerConnection]:
+        """Return every open connection to one peer."""
+        return list(self._by_peer.get(peer_id, ()))
+
+    def talk(self, peer_id: PeerId) -> PeerConnection | None:
+        """Return the talk link to a peer; of two that were dialled at once, both ends choose the same."""
+        candidates = [each for each in self._by_peer.get(peer_id, ()) if each.kind is LinkKind.TALK and each.is_open]
+        return min(candidates, key=lambda each: each.outgoing is (each.local_id > peer_id), default=None)
+
+    def neighbours(self) -> list[PeerConnection]:
+        """Return one talk link for each connected peer, ordered by peer id."""
+        found = (self.talk(peer_id) for peer_id in sorted(self._by_peer))
+        return [connection for connection in found if connection is not None]
+
+    def add(self, connection: PeerConnection) -> None:
+        """List a connection whose hello has come."""
+        first = connection.kind is LinkKind.TALK and self.talk(connection.peer_id) is None
+        self._by_peer.setdefault(connection.peer_id, []).append(connection)
+        if first:
+            self._connected(connection)
+
+    def remove(self, connection: PeerConnection) -> None:
+        """Take a connection that has ended off the list; harmless if it never was on it."""
+        mine = self._by_peer.get(connection.peer_id, [])
+        if connection not in mine:
+            return
+        mine.remove(connection)
+        if not mine:
+            del self._by_peer[connection.peer_id]
+        if connection.kind is LinkKind.TALK and self.talk(connection.peer_id) is None:
+            self._disconnected(connection)

@@ -1,0 +1,81 @@
+"""Stabilizers: periodic upkeep, as in the 2007 framework.
+
+Invariant: a stabilizer ends with its peer; an exception in one round is logged, counted, and the next round still runs.
+Rounds of many peers drift apart by a random jitter, so that a network does not beat in step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from peerage.errors import LocalError
+from peerage.peer.metrics import Metrics
+from peerage.peer.tasks import TaskScope
+
+log = logging.getLogger("peerage.peer")
+
+DEFAULT_JITTER: Final = 0.1
+
+
+class Stabilizer(msgspec.Struct, frozen=True):
+    """What to do, how often (seconds), and how much the interval varies (0.1 = up to 10 % either way)."""
+
+    work: Callable[[], Awaitable[None] | None]
+    interval: float
+    jitter: float = DEFAULT_JITTER
+    at_once: bool = False  # whether the first round comes without waiting
+
+    @property
+    def name(self) -> str:
+        """What the counters call it."""
+        return getattr(self.work, "__qualname__", type(self.work).__name__)
+
+
+class StabilizerSet:
+    """The stabilizers of one peer."""
+
+    def __init__(self, tasks: TaskScope, metrics: Metrics, rng: random.Random) -> None:
+        self._tasks = tasks
+        self._metrics = metrics
+        self._rng = rng
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    def start(self, stabilizer: Stabilizer) -> None:
+        """Begin its rounds; starting the same one twice is a LocalError."""
+        if id(stabilizer) in self._running:
+            raise LocalError(f"stabilizer {stabilizer.name} runs already")
+        if stabilizer.interval <= 0:
+            raise LocalError(f"stabilizer {stabilizer.name} needs an interval above 0 seconds")
+        self._running[id(stabilizer)] = self._tasks.start(self._rounds(stabilizer))
+
+    async def stop(self, stabilizer: Stabilizer) -> None:
+        """End its rounds, the one under way too."""
+        task = self._running.pop(id(stabilizer), None)
+        if task is None:
+            return
+        task.cancel()
+        if task is not asyncio.current_task():
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _rounds(self, stabilizer: Stabilizer) -> None:
+        if not stabilizer.at_once:
+            await self._pause(stabilizer)
+        while True:
+            try:
+                outcome = stabilizer.work()
+                if outcome is not None:
+                    await outcome
+            except Exception:  # boundary: the next round still runs
+                self._metrics.count("stabilizer_failed", stabilizer.name)
+                log.exception("a round of stabilizer %s failed", stabilizer.name)
+            await self._pause(stabilizer)
+
+    async def _pause(self, stabilizer: Stabilizer) -> None:
+        spread = self._rng.uniform(-stabilizer.jitter, stabilizer.jitter)
+        await asyncio.sleep(stabilizer.interval * (1 + spread))
