@@ -19,10 +19,10 @@ from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, format_id
 from peerage.limits import REQUEST_TIMEOUT, Limits
 from peerage.peer.dispatch import Dispatcher
-from peerage.peer.handlers import Answer, Bulk
+from peerage.peer.handlers import Answer, Bulk, Later
 from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind
 from peerage.peer.metrics import Metrics
-from peerage.peer.requests import Batch, BatchSlot, BulkRequest, Parts, Pending, Question, RequestTable
+from peerage.peer.requests import Batch, BatchSlot, BulkRequest, BulkTarget, Parts, Pending, Question, RequestTable
 from peerage.transport.base import Link
 from peerage.wire.frame import BULK, FrameReader, encode_header
 from peerage.wire.message import (
@@ -210,20 +210,20 @@ class PeerConnection:
         finally:
             self._requests.fail(tag, LinkLostError("nobody waits any more"))
 
-    async def request_bulk(
+    def post_bulk(
         self,
         message: Request[Any],
-        buffer: memoryview,
-        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 -- as above
-    ) -> None:
-        """Send a request whose answer is exactly `len(buffer)` raw bytes, received straight into `buffer`.
+        target: BulkTarget,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> asyncio.Future[memoryview]:
+        """Send a request whose answer is exactly `target.length` raw bytes, received straight into its buffer.
 
-        The deadline moves on with every byte that comes. After an error the buffer may still be written to, so it
-        must not be used again.
+        The future's result is that buffer. The deadline moves on with every byte that comes. After an error or a
+        cancellation a buffer may still be written to, so it must not be used again.
         """
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._post(message, BulkRequest(buffer, self._loop.time() + timeout, timeout, future))
-        await future
+        future: asyncio.Future[memoryview] = self._loop.create_future()
+        self._post(message, BulkRequest(target, self._loop.time() + timeout, timeout, future))
+        return future
 
     async def drain(self) -> None:
         """Wait until the link takes more; raises LinkLostError when it has ended."""
@@ -236,6 +236,9 @@ class PeerConnection:
 
     def answer(self, tag: int, answer: Answer) -> None:
         """Send what a handler returned; None means done."""
+        if isinstance(answer, Later):
+            answer.bind(self, tag)
+            return
         if not self.is_open:
             return
         if isinstance(answer, Bulk):
@@ -318,15 +321,17 @@ class PeerConnection:
         if not isinstance(request, BulkRequest) or request.future.done():
             self._metrics.count("bulk_skipped")
             return None
-        if length != len(request.buffer):
-            raise ProtocolError(f"{length} bytes came where {len(request.buffer)} were asked for")
+        if length != request.target.length:
+            raise ProtocolError(f"{length} bytes came where {request.target.length} were asked for")
+        request.buffer = request.target.allocate()
         return request.buffer
 
-    def bulk_progress(self, tag: int, length: int) -> None:  # noqa: ARG002 -- the sink's signature
+    def bulk_progress(self, tag: int, length: int) -> None:
         """Move the deadline of a request that is being answered."""
         request = self._requests.get(tag)
         if isinstance(request, BulkRequest):
             request.deadline = self._loop.time() + request.patience
+            request.target.progress(length)
 
     # --- inside -----------------------------------------------------------------------------------------------
 

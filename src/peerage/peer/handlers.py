@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from peerage.errors import LocalError
-from peerage.wire.message import Message, decoder
+from peerage.wire.message import Message, Refusal, decoder
 
 if TYPE_CHECKING:
     from peerage.peer.connection import PeerConnection
@@ -28,7 +28,34 @@ class Bulk(msgspec.Struct, frozen=True):
     data: bytes | bytearray | memoryview
 
 
-Answer = Message | Bulk | None
+class Later:
+    """A promise: the handler returns at once, the answer comes when its turn has come (a queue of uploads, say).
+
+    Whoever returns one must keep it and, in the end, answer or refuse; what waits is theirs to bound.
+    """
+
+    __slots__ = ("_connection", "_tag")
+
+    def __init__(self) -> None:
+        self._connection: PeerConnection | None = None
+        self._tag = 0
+
+    def bind(self, connection: PeerConnection, tag: int) -> None:
+        """Called by the dispatcher: this is who asked."""
+        self._connection, self._tag = connection, tag
+
+    def answer(self, answer: Message | Bulk | None) -> None:
+        """Send the answer; nothing happens when the asker has gone."""
+        if self._connection is not None and self._tag:
+            self._connection.answer(self._tag, answer)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say why there is none."""
+        if self._connection is not None and self._tag:
+            self._connection.refuse(self._tag, refusal)
+
+
+Answer = Message | Bulk | Later | None
 Handler = Callable[["PeerConnection", MessageT], Answer | Awaitable[Answer] | AsyncIterator[Message]]
 
 

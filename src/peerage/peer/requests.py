@@ -115,23 +115,36 @@ class Parts:
         self.queue.put_nowait(error)
 
 
+class BulkTarget(Protocol):
+    """Where the bytes of one bulk answer go, and who wants to know how they come."""
+
+    length: int  # how many bytes the answer must have
+
+    def allocate(self) -> memoryview:
+        """Return a buffer of `length` bytes; called when the first byte has come, so that waiting costs no memory."""
+
+    def progress(self, count: int) -> None:
+        """`count` more bytes have come."""
+
+
 class BulkRequest:
-    """One request whose answer is raw bytes, received straight into `buffer`."""
+    """One request whose answer is raw bytes, received straight into the target's buffer."""
 
-    __slots__ = ("buffer", "deadline", "future", "patience")
+    __slots__ = ("buffer", "deadline", "future", "patience", "target")
 
-    def __init__(self, buffer: memoryview, deadline: float, patience: float, future: asyncio.Future[Any]) -> None:
-        self.buffer = buffer
+    def __init__(self, target: BulkTarget, deadline: float, patience: float, future: asyncio.Future[Any]) -> None:
+        self.target = target
         self.deadline = deadline
         self.patience = patience  # seconds without a byte
         self.future = future
+        self.buffer: memoryview | None = None
 
     def answer(self, payload: memoryview) -> bool:
         """The buffer is full; a reply that is not bulk breaks the rules."""
         if payload:
             raise ProtocolError("a message came where bytes were asked for")
         if not self.future.done():
-            self.future.set_result(None)
+            self.future.set_result(self.buffer)
         return True
 
     def fail(self, error: PeerageError) -> None:
