@@ -1,0 +1,49 @@
+"""The local API: everything the node can do, over HTTP on 127.0.0.1.
+
+Every route needs `Authorization: Bearer TOKEN` (the token is in the home folder, see `app/home.py`), a Host header that
+names a loopback address, and no foreign Origin. Bodies are JSON, at most 256 KiB. An answer that is not a success
+has a `Problem` as its body: 400 bad input, 401 no or a wrong token, 403 wrong Host or Origin, 404 no such thing, 405
+wrong method, 409 not in this state, 413 body too large, 502 another peer failed, 503 a limit was reached, 507 the disk
+refused.
+
+Streams (marked ~) are JSON lines (`application/x-ndjson`), one tagged object a line; with `Accept: text/event-stream`
+the same objects come as server-sent events, whose `event` is the tag. A problem before the first line has its own
+status; one after it ends the stream with a line `{"event": "problem", "error": ..., "kind": ...}`. Empty lines are
+keep-alives. The names of all bodies are those of `models.py`.
+
+    GET    /api/v1/status                       Status
+    GET    /api/v1/id                           Identity
+    POST   /api/v1/down                         Done; the daemon stops in order after it has answered
+
+    GET    /api/v1/shares                       list[Share]
+    POST   /api/v1/shares            ShareBody  ~ ShareProgress..., then Shared or ShareFailed for each path
+    POST   /api/v1/shares/remove   UnshareBody  list[Share], those taken back
+    GET    /api/v1/link?target=T                ContentLink; T: path, content id or its beginning, or name of a share
+
+    GET    /api/v1/search?q=Q&limit=N&timeout=S ~ HitFound..., then SearchEnded; 400 with `position` for a bad query
+
+    GET    /api/v1/transfers                    list[Transfer]
+    POST   /api/v1/transfers           GetBody  Transfer, status 201
+    GET    /api/v1/transfers/changes            ~ every Transfer, then TransferEvent or TransferGone when one changes
+    GET    /api/v1/transfers/T                  Transfer; T: content id, its unique beginning, or the name
+    GET    /api/v1/transfers/T/progress         ~ TransferEvent, now and when it changes; ends when it is done, failed,
+                                                  paused or cancelled
+    POST   /api/v1/transfers/T/pause            Transfer
+    POST   /api/v1/transfers/T/resume           Transfer
+    POST   /api/v1/transfers/T/cancel           Transfer; what was downloaded in part is deleted
+    POST   /api/v1/transfers/T/priority         PriorityBody -> Transfer
+
+    GET    /api/v1/peers                        list[PeerEntry], connected ones first
+    POST   /api/v1/peers/connect   ConnectBody  PeerEntry
+    PATCH  /api/v1/peers/P            PeerBody  PeerEntry; P: peer id or its unique beginning
+
+    GET    /api/v1/limits                       RateLimits
+    PUT    /api/v1/limits           LimitsBody  RateLimits
+
+    GET    /api/v1/metrics                      Prometheus text
+    GET    /api/v1/openapi.json                 OpenAPI 3.1
+
+Client side, for a command line: `Home.at(path).running()` says whether a daemon of that home answers and where
+(`DaemonInfo.api`), `Home.token()` gives the token; `app.daemon.temporary(options)` starts a node with its API for the
+duration of one command and gives the same.
+"""

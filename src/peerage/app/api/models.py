@@ -1,0 +1,308 @@
+"""What the local API takes and gives: one struct for each body, the same ones that OpenAPI is made from.
+
+Invariant: these names are a promise to scripts; a field may be added, none is renamed or taken away. Ids are the 52
+base32 characters of `format_id`, addresses are `host:port`, sizes are bytes, rates bytes a second, times seconds since
+1970 by this computer's clock, durations seconds. Nothing here knows how an answer comes about.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+MAX_TARGETS = 1000  # of one request: nobody types more paths
+MAX_TEXT = 8192  # of a path, a link or a glob; a link with eight addresses is far below
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+VisibilityName = Literal["public", "friends", "link"]
+TransferState = Literal["finding", "running", "paused", "checking", "done", "failed", "cancelled"]
+Rate = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything that the API sends."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything that the API takes; a misspelt field is an error, not a default."""
+
+
+# --- the node ---------------------------------------------------------------------------------------------------
+
+
+class Status(Answer, frozen=True):
+    """The node at a glance."""
+
+    peer_id: str
+    listen: str  # the address others dial; "0.0.0.0:PORT" is every interface, "" is nowhere
+    api: str
+    network: str
+    private: bool  # whether the network is one with a secret
+    peers: int  # connected now
+    known_peers: int
+    shares: int
+    transfers: int  # not yet done, failed or cancelled
+    addresses: list[str]  # where others could dial this node, best first
+    rate_down: float
+    rate_up: float
+    home: str
+    pid: int
+    version: str
+    started: float
+    notices: list[str] = []  # sentences the owner should read: the usual port was taken, no LAN discovery, ...
+
+
+class Identity(Answer, frozen=True):
+    """Who this node is."""
+
+    peer_id: str
+    public_key: str  # hexadecimal Ed25519 key
+
+
+class Problem(Answer, frozen=True):
+    """The body of every answer that is not a success."""
+
+    error: str  # one readable sentence
+    kind: str  # the name of the error's class, such as "QueryError"
+    position: int | None = None  # of a QueryError: the index of the character at fault
+
+
+class StreamProblem(Answer, frozen=True, tag="problem", tag_field="event"):
+    """The last line of a stream that broke off; the same as a `Problem`."""
+
+    error: str
+    kind: str
+
+
+class Done(Answer, frozen=True):
+    """It was done; nothing to tell."""
+
+    done: bool = True
+
+
+# --- sharing ----------------------------------------------------------------------------------------------------
+
+
+class ShareBody(Body, frozen=True):
+    """Share these files and folders (absolute paths)."""
+
+    paths: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=MAX_TARGETS)]
+    visibility: VisibilityName = "public"
+
+
+class UnshareBody(Body, frozen=True):
+    """Take shares back; each target is a path, a content id or its beginning, or a name."""
+
+    targets: Annotated[list[Text], msgspec.Meta(min_length=1, max_length=MAX_TARGETS)]
+
+
+class Share(Answer, frozen=True):
+    """A file or folder that this node shares."""
+
+    link: str
+    content_id: str
+    name: str
+    size: int
+    path: str
+    kind: Literal["file", "folder"]
+    files: int
+    visibility: VisibilityName
+    available: bool = True  # False: it has vanished from the disk for now
+    note: str = ""  # why it is not available, or what was left out
+
+
+class ShareProgress(Answer, frozen=True, tag="progress", tag_field="event"):
+    """Hashing goes on."""
+
+    path: str
+    files_done: int
+    files: int
+    bytes_done: int
+    bytes: int
+
+
+class Shared(Answer, frozen=True, tag="shared", tag_field="event"):
+    """One of the paths is shared now."""
+
+    share: Share
+    skipped: list[str] = []  # "path: reason" of what was left out, at most a hundred
+
+
+class ShareFailed(Answer, frozen=True, tag="failed", tag_field="event"):
+    """One of the paths could not be shared; the others go on."""
+
+    path: str
+    error: str
+
+
+ShareEvent = ShareProgress | Shared | ShareFailed | StreamProblem
+
+
+class ContentLink(Answer, frozen=True):
+    """A link to something that this node shares or downloads."""
+
+    link: str
+    content_id: str
+    name: str
+    size: int
+
+
+# --- searching --------------------------------------------------------------------------------------------------
+
+
+class Media(Answer, frozen=True):
+    """What an audio or video file says about itself; `bitrate` in bits a second; 0 and "" are unknown."""
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    duration: float = 0.0
+    bitrate: int = 0
+
+
+class Holder(Answer, frozen=True):
+    """A peer that holds a content."""
+
+    peer_id: str
+    addresses: list[str]
+    name: str  # what it calls the content
+
+
+class Hit(Answer, frozen=True):
+    """Something that was found; equal content of several holders is one hit."""
+
+    number: int  # its place in this search, from 1: `get` takes it for the last search
+    link: str
+    content_id: str
+    name: str
+    size: int
+    sources: int  # how many peers hold it
+    type: str  # audio, video, image, document, archive, folder, ...
+    meta: Media | None
+    mime: str
+    path: str  # the folders that lead to it at the first holder, "/" between them
+    holders: list[Holder]
+    mine: bool = False  # this node shares it itself
+
+
+class HitFound(Answer, frozen=True, tag="hit", tag_field="event"):
+    """A new hit, or one that was sent before (same number) and has more holders now."""
+
+    hit: Hit
+
+
+class SearchEnded(Answer, frozen=True, tag="end", tag_field="event"):
+    """Nothing more will come; what the search cost this node and, as far as it knows, the others."""
+
+    hits: int
+    messages: int
+    bytes: int
+    seconds: float
+    reason: str  # "limit", "timeout" or "complete"
+
+
+SearchEvent = HitFound | SearchEnded | StreamProblem
+
+
+# --- transfers --------------------------------------------------------------------------------------------------
+
+
+class GetBody(Body, frozen=True):
+    """Download `target`: a link, a content id or its beginning, or the number of a hit of the last search."""
+
+    target: Text
+    into: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None = None  # absolute path of a folder
+    only: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None = None  # glob over the files of a folder
+
+
+class Transfer(Answer, frozen=True):
+    """A download as it stands."""
+
+    content_id: str
+    name: str
+    link: str
+    state: TransferState
+    size: int | None  # None until the manifest has come
+    wanted: int | None  # bytes of the files chosen
+    done: int  # bytes verified and on disk
+    rate_down: float
+    sources: int
+    eta: float | None  # seconds left, None when unknown
+    path: str  # where the result is, or will be
+    error: str = ""
+    note: str = ""
+
+
+class TransferEvent(Answer, frozen=True, tag="transfer", tag_field="event"):
+    """A transfer that is new or has changed."""
+
+    transfer: Transfer
+
+
+class TransferGone(Answer, frozen=True, tag="gone", tag_field="event"):
+    """A transfer that is no longer listed."""
+
+    content_id: str
+
+
+TransferChange = TransferEvent | TransferGone | StreamProblem
+
+
+class PriorityBody(Body, frozen=True):
+    """Fetch the files that fit `only` (default: all) with this priority; "skip" leaves them out."""
+
+    level: Literal["skip", "low", "normal", "high"]
+    only: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None = None
+
+
+# --- peers ------------------------------------------------------------------------------------------------------
+
+
+class PeerEntry(Answer, frozen=True):
+    """Another peer, connected or remembered."""
+
+    peer_id: str
+    name: str  # what the owner calls it, or ""
+    connected: bool
+    addresses: list[str]
+    agent: str  # what it runs, as it says
+    latency: float | None  # seconds of the last ping
+    last_seen: float | None
+    friend: bool
+    banned: bool
+    received: int  # bytes of content from it, ever
+    sent: int
+
+
+class ConnectBody(Body, frozen=True):
+    """Connect to an address, which may be `PEER_ID@HOST:PORT` or a content link that names some."""
+
+    address: Text
+
+
+class PeerBody(Body, frozen=True):
+    """Change what this node thinks of a peer; what is None stays."""
+
+    friend: bool | None = None
+    banned: bool | None = None
+    name: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+# --- limits -----------------------------------------------------------------------------------------------------
+
+
+class RateLimits(Answer, frozen=True):
+    """Speed limits in bytes a second, 0: none; and how many uploads run at once."""
+
+    down: int
+    up: int
+    upload_slots: int
+
+
+class LimitsBody(Body, frozen=True):
+    """Change limits; what is None stays."""
+
+    down: Rate | None = None
+    up: Rate | None = None
+    upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
