@@ -93,7 +93,7 @@ def main() -> int:
                 continue
             if number:
                 rounds[each.name].append(result)
-    whole = {name: found for name, found in rounds.items() if found and name not in skipped}
+    whole = {name: found for name, found in rounds.items() if name not in skipped}
     results = {each.name: summary(each, whole[each.name]) for each in contestants if each.name in whole}
     compared = compare(results, whole)
     settings = {"gib": options.size, "rounds": options.rounds, "sources": options.sources}
@@ -108,11 +108,18 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     names = "peerage, libtorrent, libtorrent-encrypted, https"
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"of: {names}; libtorrent means both of its")
-    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (%(default)s); one more comes first")
+    parser.add_argument("--rounds", type=positive, default=5, help="counted rounds (%(default)s); one more comes first")
     parser.add_argument("--size", type=float, default=1.0, help="GiB of the file (%(default)s)")
     parser.add_argument("--sources", type=int, default=1, help="also run Peerage with this many sources at once")
     parser.add_argument("--target", type=Path, default=WORK / "targets", help="folder to download into (%(default)s)")
     return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def gather(options: argparse.Namespace, skipped: dict[str, str]) -> list[Contestant]:
