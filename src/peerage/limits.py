@@ -38,6 +38,8 @@ MAX_MIME_CHARS = 100  # the longest registered type has 73
 MAX_RECORD_PATH = 16  # folder names that lead to a file in a share: more say nothing about it
 MAX_RECORD_PATH_BYTES = 512  # and all of them together
 MAX_RECORD_BYTES = 5 * KIB  # every field of a record at its longest, in four-byte characters
+MAX_LINK_CHARS = 8192  # of a content link: a name of 255 escaped bytes and 16 sources take half of it
+MAX_LINK_SOURCES = 16  # sources named in a content link: one that lives is enough, the rest is found
 
 # --- the catalogue ----------------------------------------------------------------------------------------------
 MAX_LEARNED_RECORDS = 1_000_000  # records of others: about 1 GiB of disk; the oldest give way
@@ -46,6 +48,8 @@ SEARCH_POOL = 1000  # matches that are ranked, the newest first: a million hits 
 SEARCH_STEPS = 20_000_000  # database instructions of one search, about half a second; then what was found is the answer
 MAX_SEARCH_HITS = 1000  # hits of one answer
 MAX_IGNORE_BYTES = 256 * KIB  # a .peerageignore file
+HASHING_JOBS = 4  # files hashed at once: more only fight for the disk
+MAX_SKIPPED_LISTED = 1000  # files left out of a share that are listed by name; the rest is counted
 
 # --- content: pieces in flight and on disk ----------------------------------------------------------------------
 WINDOW_SECONDS = 2.0  # what a source has on order: two seconds of its own pace covers any round trip on Earth
@@ -55,11 +59,50 @@ MAX_IN_FLIGHT = 48 * MIB  # pieces on order or being checked, of all sources of 
 MAX_SOURCES = 100  # of one download: more add upkeep, not speed
 MAX_OWED = 512  # pieces on order from one source: counts only for many small files
 MAX_COPIES = 2  # sources that may race for one piece at the end of a download
+UPLOAD_SLOTS = 16  # peers served at once: enough to fill any line, few enough that each gets something
+UPLOAD_TURN = 64 * MIB  # what one peer gets before the next that waits has its turn
+MAX_UPLOAD_PEERS = 1000  # peers that may wait for a slot
+QUEUED_TIMEOUT = 600.0  # seconds that a download waits in another peer's queue without a word
+SOURCE_RETRY = 5.0  # seconds before a lost source is tried again, doubled up to SOURCE_RETRY_MAX
+SOURCE_RETRY_MAX = 120.0
+LOCATE_INTERVAL = 30.0  # seconds between two searches for more sources of a running download
+COMMIT_BYTES = 64 * MIB  # written pieces are flushed and marked after so many bytes
+COMMIT_SECONDS = 2.0  # and after so long: what a crash can cost
+HAVE_INTERVAL = 0.2  # seconds between two notices of new pieces to those who asked for the same content
+MAX_WATCHERS = 1000  # links that are told of new pieces
+MAX_FREE_BUFFERS = 16 * MIB  # piece buffers kept for the next piece: memory that has been touched is fast
 STALL_SECONDS = 15.0  # a source that sends nothing of what it owes for so long is dropped
 SILENT_SECONDS = 3.0  # before that, others may take over what it owes
 MAX_OPEN_FILES = 64  # files that one store keeps open
 DIRTY_FILES = 32  # files synced one by one; with more of them the whole file system is synced at once
 
+# --- overlays: questions to many peers ----------------------------------------------------------------------------
+SEARCH_TTL = 4  # links that a question travels: with six neighbours a node, more than a thousand peers
+MAX_SEARCH_TTL = 7  # what others may ask for; Gnutella's bound, and far more than a well-knit network needs
+SEARCH_SECONDS = 10.0  # how long a search waits by itself
+MAX_SEARCH_SECONDS = 30.0  # how long relays know the way back: later answers are lost
+SEARCH_MESSAGES = 2000  # sent and received by the asker of one search
+SEARCH_BYTES = 4 * MIB  # the same in bytes
+MAX_OWN_SEARCHES = 100  # searches of this node at once
+OWN_QUESTIONS_RATE = 2.0  # questions a second that this node asks, and how many at once
+OWN_QUESTIONS_BURST = 10.0
+RELAYED_RATE = 8.0  # questions of others a second that this node sends over one link
+RELAYED_BURST = 40.0
+LINK_QUESTIONS_RATE = 12.0  # what one link may bring: both of the above, and a little for what was held up on the way
+LINK_QUESTIONS_BURST = 60.0
+SLOW_LINK = 256 * KIB  # unsent bytes above which a link gets no more questions and answers of others
+SEEN_QUESTIONS = 65_536  # question ids remembered, about 11 MiB: 45 busy links for SEEN_SECONDS
+SEEN_SECONDS = 120.0  # longer than a question travels, however slow its relays
+ROUTES = 16_384  # ways back remembered: 45 busy links for MAX_SEARCH_SECONDS
+ANSWER_HITS = 50  # hits that one node gives to one question
+ANSWER_RECORDS = 64  # records in one message
+QUESTION_HITS = 1000  # hits that pass one node on their way back to one asker
+QUESTION_HITS_PER_LINK = 500  # and those over one link, so that one spammer cannot take the place of all others
+QUESTION_BYTES = 2 * MIB  # the same in bytes, over all links
+WAITING_ANSWERS = 256  # questions that wait for the local catalogue
+ANSWERS_AT_ONCE = 2  # of them at work: a search of this node's own user waits behind no more than these
+MERGED_CONTENTS = 1000  # contents in one list of hits
+MERGED_HITS = 200  # hits about one content: its names and holders
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from peerage.catalogue import schema
 from peerage.catalogue.query import Query
@@ -28,6 +29,14 @@ _PIECE: Final = 2000  # records added in one transaction: 50 ms, which a search 
 _PAGE: Final = 1000
 
 
+class Tables(NamedTuple):
+    """What work in the database's thread gets."""
+
+    connection: sqlite3.Connection
+    records: RecordTable
+    finder: RecordFinder
+
+
 class Database:
     """The records this node shares and has learned; made by `open`.
 
@@ -39,9 +48,7 @@ class Database:
         self.notice: str | None = None
         self._executor = executor
         self._own_executor = own_executor
-        self._connection: sqlite3.Connection | None = None
-        self._table: RecordTable
-        self._finder: RecordFinder
+        self._tables: Tables | None = None
 
     @classmethod
     async def open(cls, path: Path | None, owner: PeerId, executor: Executor | None = None) -> Database:
@@ -61,7 +68,7 @@ class Database:
 
     async def close(self) -> None:
         """Write everything down and let go of the file; a second call does nothing."""
-        if self._connection is not None:
+        if self._tables is not None:
             await self._call(self._close)
         if self._own_executor:
             self._executor.shutdown(wait=False)
@@ -73,37 +80,37 @@ class Database:
 
         `own`: only what this node shares itself. A query with more than SEARCH_POOL answers ranks the newest of them.
         """
-        return await self.read(lambda _: self._finder.search(query, limit, audience, own=own))
+        return await self.read(lambda tables: tables.finder.search(query, limit, audience, own=own))
 
     async def add(self, records: Sequence[Record]) -> Added:
         """Store records of others whose signatures the caller has checked."""
         total = Added()
         for piece in _pieces(records):
-            total += await self.write(lambda _, piece=piece: self._table.put_learned(piece))  # type: ignore[misc]
+            total += await self.write(partial(_put_learned, piece))
         return total
 
     async def add_own(self, records: Sequence[Record]) -> Added:
         """Store records of this node."""
         total = Added()
         for piece in _pieces(records):
-            total += await self.write(lambda _, piece=piece: self._table.put_own(piece))  # type: ignore[misc]
+            total += await self.write(partial(_put_own, piece))
         return total
 
     async def remove(self, holder: PeerId, contents: Sequence[bytes]) -> int:
         """Remove what one peer said about these contents; returns how many records that were."""
-        return await self.write(lambda _: self._table.remove(holder, contents))
+        return await self.write(lambda tables: tables.records.remove(holder, contents))
 
     async def remove_slots(self, slots: Sequence[tuple[bytes, int]]) -> None:
         """Remove the records in these slots, each a content id and `Record.slot()`."""
-        await self.write(lambda _: self._table.remove_slots(slots))
+        await self.write(lambda tables: tables.records.remove_slots(slots))
 
     async def remove_holder(self, holder: PeerId) -> int:
         """Forget everything that one peer shares; returns how many records that were."""
-        return await self.write(lambda _: self._table.remove_holder(holder))
+        return await self.write(lambda tables: tables.records.remove_holder(holder))
 
     async def by_content(self, content: bytes, audience: Audience = Audience.SELF) -> list[Record]:
         """Return the known records about one content, the newest first, at most MAX_SEARCH_HITS."""
-        return await self.read(lambda _: self._finder.by_content(content, audience))
+        return await self.read(lambda tables: tables.finder.by_content(content, audience))
 
     async def own(self, audience: Audience = Audience.SELF) -> AsyncIterator[list[Record]]:
         """Go through what this node shares, in pages of up to 1000 records."""
@@ -116,18 +123,18 @@ class Database:
 
     async def counts(self) -> Counts:
         """Return how many records there are, and of how many holders."""
-        return await self.read(lambda _: self._table.counts())
+        return await self.read(lambda tables: tables.records.counts())
 
-    async def read(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+    async def read(self, work: Callable[[Tables], ResultT]) -> ResultT:
         """Run work of this package that only reads, in the database's thread."""
-        return await self._call(lambda: work(self._open_connection()))
+        return await self._call(lambda: work(self._opened()))
 
-    async def write(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+    async def write(self, work: Callable[[Tables], ResultT]) -> ResultT:
         """Run work of this package in the database's thread and in one transaction: all of it happens, or nothing."""
         return await self._call(lambda: self._transaction(work))
 
     async def _own_page(self, after: int, audience: Audience) -> Page:
-        return await self.read(lambda _: self._finder.own_after(after, audience, _PAGE))
+        return await self.read(lambda tables: tables.finder.own_after(after, audience, _PAGE))
 
     async def _call(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, work)
@@ -145,40 +152,47 @@ class Database:
     def _open(self, owner: PeerId) -> None:
         opened = schema.open_file(self.path)
         try:
-            self._table = RecordTable(opened.connection, owner)
+            records = RecordTable(opened.connection, owner)
         except sqlite3.DatabaseError as error:  # the first look at the rows, and a large file is not checked whole
             opened.connection.close()
             if self.path is None or not schema.is_damage(error):
                 raise
             schema.mark_damaged(self.path)
             opened = schema.open_file(self.path)
-            self._table = RecordTable(opened.connection, owner)
-        self._connection = opened.connection
+            records = RecordTable(opened.connection, owner)
+        self._tables = Tables(opened.connection, records, RecordFinder(opened.connection, records.owner))
         self.notice = opened.notice
-        self._finder = RecordFinder(opened.connection, self._table.owner)
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        tables, self._tables = self._tables, None
+        if tables is not None:
+            tables.connection.close()
 
-    def _open_connection(self) -> sqlite3.Connection:
-        if self._connection is None:
+    def _opened(self) -> Tables:
+        if self._tables is None:
             raise StoreError("the catalogue is closed")
-        return self._connection
+        return self._tables
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        connection = self._open_connection()
-        connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, work: Callable[[Tables], ResultT]) -> ResultT:
+        tables = self._opened()
+        tables.connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(connection)
-            connection.execute("COMMIT")
+            result = work(tables)
+            tables.connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._table.recount()
+            if tables.connection.in_transaction:
+                tables.connection.execute("ROLLBACK")
+            tables.records.recount()
             raise
         return result
+
+
+def _put_learned(records: Sequence[Record], tables: Tables) -> Added:
+    return tables.records.put_learned(records)
+
+
+def _put_own(records: Sequence[Record], tables: Tables) -> Added:
+    return tables.records.put_own(records)
 
 
 def _pieces(records: Sequence[Record]) -> Iterable[Sequence[Record]]:

@@ -122,7 +122,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         Raises LocalError when a field cannot be brought into bounds, which only a mistake of the caller can cause.
         """
         try:
-            unsigned = _unsigned(key, description, issued)
+            unsigned = msgspec.structs.replace(cls.draft(key.public_key, description), issued=issued)
             signature = key.sign(unsigned.signed_bytes())
             return decode(encode(msgspec.structs.replace(unsigned, signature=signature)))
         except (ProtocolError, ValueError) as error:
@@ -169,6 +169,23 @@ class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
             words.append(FIELD_GAP)
         return words[:-1]
 
+    @classmethod
+    def draft(cls, holder: bytes, description: Description) -> Record:
+        """Return the record that `sign` would make of it, with cleaned text but neither date nor signature."""
+        return cls(
+            content=description.content,
+            kind=description.kind,
+            name=showable(description.name, MAX_NAME_BYTES) or "unnamed",
+            size=description.size,
+            mime=description.mime,
+            path=_short_path(description.path),
+            meta=description.meta and _clean_meta(description.meta),
+            visibility=description.visibility,
+            holder=holder,
+            issued=0,
+            signature=bytes(SIGNATURE_BYTES),
+        )
+
     def slot(self) -> int:
         """Return a 63-bit number of who calls the content what, and where: a later record takes its slot."""
         told = _encoder.encode((self.holder, self.name, self.path))
@@ -194,26 +211,23 @@ def decode(data: bytes | memoryview) -> Record:
         raise ProtocolError(f"not a record: {error}") from error
 
 
+def description_of(record: Record) -> Description:
+    """Return what a record says, without who says so."""
+    return Description(
+        content=record.content,
+        kind=record.kind,
+        name=record.name,
+        size=record.size,
+        mime=record.mime,
+        path=record.path,
+        meta=record.meta,
+        visibility=record.visibility,
+    )
+
+
 def display_name(name: str) -> str:
     """Make a name from elsewhere safe to show on a terminal or a page; never empty, one line, at most 255 bytes."""
     return showable(name, MAX_NAME_BYTES).strip() or "unnamed"
-
-
-def _unsigned(key: PeerKey, description: Description, issued: int) -> Record:
-    """Return the record with its text cleaned and a signature still to come."""
-    return Record(
-        content=description.content,
-        kind=description.kind,
-        name=showable(description.name, MAX_NAME_BYTES) or "unnamed",
-        size=description.size,
-        mime=description.mime,
-        path=_short_path(description.path),
-        meta=description.meta and _clean_meta(description.meta),
-        visibility=description.visibility,
-        holder=key.public_key,
-        issued=issued,
-        signature=bytes(SIGNATURE_BYTES),
-    )
 
 
 def _short_path(path: tuple[str, ...]) -> tuple[str, ...]:

@@ -50,6 +50,11 @@ class RecordFinder:
         where = f"records.content = ? AND {self._visible(audience)}"
         return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?", (content, MAX_SEARCH_HITS))
 
+    def at(self, content: bytes, slot: int) -> Record | None:
+        """Return the record in one slot."""
+        found = self._decoded("WHERE records.content = ? AND records.slot = ?", (content, slot))
+        return found[0] if found else None
+
     def own_after(self, row: int, audience: Audience, count: int) -> Page:
         """Return a page of what this node shares, in the order in which it was put."""
         where = f"records.holder = {self._owner} AND records.id > ? AND {self._visible(audience)}"

@@ -31,7 +31,9 @@ PRAGMA foreign_keys = OFF;
 PRAGMA temp_store = MEMORY;
 """
 # `records` is narrow, so that a scan for a filter reads little; texts and the signed bytes are in `bodies`. The index
-# holds words that are already folded and cut: its own tokenizer only splits at spaces.
+# holds words that are already folded and cut: its own tokenizer only splits at spaces. `entries` says what each share
+# consists of, with what the disk said about each file when it was hashed; `hashes` keeps every file hashed so far, so
+# that nothing is hashed twice.
 _TABLES: Final = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE holders (id INTEGER PRIMARY KEY, peer_id BLOB NOT NULL UNIQUE, records INTEGER NOT NULL DEFAULT 0);
@@ -48,16 +50,20 @@ CREATE VIRTUAL TABLE word_index USING fts5 (
 );
 CREATE TABLE shares (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, visibility INTEGER NOT NULL, kind INTEGER NOT NULL,
-    content BLOB, size INTEGER NOT NULL, files INTEGER NOT NULL
+    state INTEGER NOT NULL, content BLOB, size INTEGER NOT NULL, files INTEGER NOT NULL
 );
-CREATE INDEX share_contents ON shares (content);
-CREATE TABLE files (
-    share INTEGER NOT NULL, relative TEXT NOT NULL, path TEXT NOT NULL, content BLOB NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, meta BLOB,
-    PRIMARY KEY (share, relative)
+CREATE TABLE entries (
+    share INTEGER NOT NULL, relative TEXT NOT NULL, path TEXT NOT NULL, kind INTEGER NOT NULL, content BLOB NOT NULL,
+    slot INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL, PRIMARY KEY (share, relative)
 ) WITHOUT ROWID;
-CREATE INDEX file_contents ON files (content);
-CREATE INDEX file_paths ON files (path);
+CREATE INDEX entry_contents ON entries (content, slot);
+CREATE INDEX entry_paths ON entries (path);
+CREATE TABLE hashes (
+    path TEXT PRIMARY KEY, content BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, meta BLOB
+) WITHOUT ROWID;
+CREATE INDEX hash_contents ON hashes (content);
 CREATE TABLE manifests (content BLOB PRIMARY KEY, body BLOB NOT NULL);
 """
 
@@ -176,7 +182,7 @@ def _check(connection: sqlite3.Connection, name: str) -> None:
             error = sqlite3.DatabaseError(f"{name}: {verdict}")
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise error
-    for table in ("settings", "holders", "records", "bodies", "word_index", "shares", "files", "manifests"):
+    for table in ("settings", "holders", "records", "bodies", "word_index", "shares", "entries", "hashes", "manifests"):
         connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - fixed names
 
 

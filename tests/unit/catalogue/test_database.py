@@ -7,7 +7,7 @@ import pytest
 from catalogue_samples import KEYS, ME, InlineExecutor, Kind, Meta, Visibility, content_of, record
 
 from peerage.catalogue import record_finder, record_table
-from peerage.catalogue.database import Database
+from peerage.catalogue.database import Database, Tables
 from peerage.catalogue.query_parser import parse
 from peerage.catalogue.record import Record
 from peerage.catalogue.record_finder import Audience
@@ -181,8 +181,8 @@ async def test_nothing_of_a_failed_write_stays() -> None:
     database = await opened()
     await database.add([record("first")])
 
-    def fail(connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM records")
+    def fail(tables: Tables) -> None:
+        tables.connection.execute("DELETE FROM records")
         raise StoreError("stop")
 
     with pytest.raises(StoreError, match="stop"):
@@ -195,7 +195,7 @@ async def test_holders_without_records_are_forgotten() -> None:
     database = await opened()
     await database.add([record("secret", KEYS[3], visibility=Visibility.LINK)])
     await database.remove_holder(KEYS[2].peer_id)
-    rows = await database.read(lambda connection: connection.execute("SELECT count(*) FROM holders").fetchone()[0])
+    rows = await database.read(lambda tables: tables.connection.execute("SELECT count(*) FROM holders").fetchone()[0])
     assert rows == 1  # this node
     await database.close()
 
