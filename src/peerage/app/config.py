@@ -1,0 +1,226 @@
+"""The configuration: `config.toml` in the home folder, with an explanation beside every setting.
+
+Invariant: a `Config` that exists is complete and in bounds; a file with a setting nobody knows, or a value that makes
+no sense, is refused with its line, never half used. The file belongs to its owner: it is written once, at first start,
+and after that only single values are changed in place, with all comments left alone. Flags go before it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from peerage.errors import ConfigError
+from peerage.identity.network import PUBLIC_NETWORK
+
+DEFAULT_PORT: Final = 7411
+DEFAULT_API_PORT: Final = 7412
+MAX_CONFIG_BYTES: Final = 256 * 1024
+
+RateSetting = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Speeds in bytes a second, 0 for no limit, and how many uploads run at once."""
+
+    down: RateSetting = 0
+    up: RateSetting = 0
+    upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much the daemon writes to its log file."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set; texts as they stand in the file."""
+
+    listen: str = f":{DEFAULT_PORT}"
+    api: str = f"127.0.0.1:{DEFAULT_API_PORT}"
+    network: str = PUBLIC_NETWORK
+    secret_file: str = ""
+    lan: bool = True
+    connect: list[str] = []
+    downloads: str = "~/Downloads/peerage"
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def download_folder(self) -> Path:
+        """Where finished downloads go."""
+        return Path(self.downloads).expanduser()
+
+
+TEMPLATE: Final = f"""\
+# Peerage: the settings of this node. What begins with # is a comment and shows the default.
+# Changes take effect at the next start; flags of the command line go before what stands here.
+
+# Where other peers reach this node, HOST:PORT. Without a host: every interface, IPv4 and IPv6.
+# If port {DEFAULT_PORT} is taken, a free one is used, and "peerage status" says which.
+# listen = ":{DEFAULT_PORT}"
+
+# Where the command line and the web page reach this node; only addresses of this computer.
+# api = "127.0.0.1:{DEFAULT_API_PORT}"
+
+# Whom this node can talk to: a public network by its name ...
+# network = "{PUBLIC_NETWORK}"
+# ... or a private one, of all who have the same secret. A path; only you should be able to read the file.
+# secret_file = ""
+
+# Find peers on the local network. Tells it this node's id and port, and nothing else.
+# lan = true
+
+# Peers to connect to at every start: ["192.0.2.7:{DEFAULT_PORT}", "peer.example.org:{DEFAULT_PORT}"].
+# connect = []
+
+# Where finished downloads go.
+# downloads = "~/Downloads/peerage"
+
+[limits]
+# Speeds in bytes a second, 0: no limit. "peerage limits" changes these lines.
+# down = 0
+# up = 0
+# How many peers are served at once; the others wait for their turn.
+# upload_slots = 8
+
+[log]
+# debug, info, warning or error. The log is in the file "log" of this folder.
+# level = "info"
+"""
+
+
+def write_default(path: Path) -> None:
+    """Write the commented file, unless there is one."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+
+def load(path: Path) -> Config:
+    """Read the file, all defaults when there is none; raises ConfigError that names the line at fault."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
+        if len(raw) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes; that is no configuration")
+        return parse(raw.decode(), str(path))
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
+
+
+def parse(text: str, source: str = "config.toml") -> Config:
+    """Read a configuration from TOML; `source` is what messages call it."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not TOML: {error}") from error
+    for section, kind in _SECTIONS.items():
+        _check_names(data, section, kind, _Source(text, source))
+    try:
+        return msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(str(error), _Source(text, source))) from error
+
+
+def change(path: Path, settings: LimitSettings) -> None:
+    """Write new limits into the file and leave every other line as it is; raises ConfigError when that cannot be."""
+    write_default(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    for name in settings.__struct_fields__:
+        text = _with_value(text, "limits", name, str(getattr(settings, name)))
+    if parse(text, str(path)).limits != settings:
+        raise ConfigError(f"{path} is written in a way that cannot be changed by itself; set [limits] by hand")
+    _replace(path, text)
+
+
+# --- inside -----------------------------------------------------------------------------------------------------
+
+_SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {"": Config, "limits": LimitSettings, "log": LogSettings}
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """A text and what to call it."""
+
+    text: str
+    name: str
+
+    def place(self, section: str, key: str) -> str:
+        """Say where a setting stands: file and line, or at least the file."""
+        current = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if (header := _HEADER.match(line)) is not None:
+                current = header[1]
+            if (current == section and _key_line(key).match(line)) or (current == key and header is not None):
+                return f"{self.name}, line {number}"
+        return self.name
+
+
+_HEADER: Final = re.compile(r"\s*\[\s*([^\]]*?)\s*\]")
+
+
+def _key_line(key: str, comment: str = "") -> re.Pattern[str]:
+    return re.compile(rf"\s*{comment}\s*[\"']?{re.escape(key)}[\"']?\s*=")
+
+
+def _check_names(data: dict[str, Any], section: str, kind: type[msgspec.Struct], source: _Source) -> None:
+    table = data.get(section, {}) if section else data
+    if not isinstance(table, dict):
+        return  # the types are checked later
+    for key in table:
+        if key not in kind.__struct_fields__:
+            close = difflib.get_close_matches(key, kind.__struct_fields__, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known are: {', '.join(kind.__struct_fields__)}"
+            raise ConfigError(f"{source.place(section, key)}: there is no setting {key!r}{hint}")
+
+
+def _explain(message: str, source: _Source) -> str:
+    """Turn what msgspec says ("Expected `int`, got `str` - at `$.limits.down`") into file, line and setting."""
+    reason, _, where = message.partition(" - at `$.")
+    section, _, key = re.sub(r"\[\.*\d*\]", "", where.rstrip("`")).rpartition(".")
+    return f"{source.place(section, key)}: {key} = ... is not right: {reason}".replace("`", "")
+
+
+def _with_value(text: str, section: str, key: str, value: str) -> str:
+    """Return the text with one setting of one section changed: in its line, in its commented line, or in a new one."""
+    lines = text.splitlines()
+    start = next((n for n, line in enumerate(lines) if (h := _HEADER.match(line)) and h[1] == section), None)
+    if start is None:
+        return "\n".join([*lines, "", f"[{section}]", f"{key} = {value}", ""])
+    end = next((n for n in range(start + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
+    for pattern in (_key_line(key), _key_line(key, "#")):
+        for number in range(start + 1, end):
+            if pattern.match(lines[number]):
+                lines[number] = f"{key} = {value}"
+                return "\n".join([*lines, ""])
+    return "\n".join([*lines[: start + 1], f"{key} = {value}", *lines[start + 1 :], ""])
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".toml.new")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
