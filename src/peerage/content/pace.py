@@ -6,7 +6,7 @@ the first bytes on, not only after a while. It has no clock of its own.
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, expm1
 from typing import Final
 
 TAU: Final = 3.0
@@ -35,13 +35,16 @@ class Pace:
         self._running = False
 
     def add(self, count: int, now: float) -> None:
-        """Count bytes that came."""
-        if self._running and now > self._since:
-            fade = exp((self._since - now) / TAU)
-            self._bytes *= fade
-            self._seconds = self._seconds * fade + TAU * (1 - fade)
+        """Count bytes that came, evenly since the last time."""
+        waited = now - self._since
+        if self._running and waited > 0:
+            fade = exp(-waited / TAU)
+            weight = -TAU * expm1(-waited / TAU)  # of the time that has passed
+            self._bytes = self._bytes * fade + count * weight / waited
+            self._seconds = self._seconds * fade + weight
             self._since = now
-        self._bytes += count
+        else:
+            self._bytes += count
 
     def rate(self, now: float) -> float | None:
         """Return bytes a second, or None while nothing has been measured yet."""

@@ -7,7 +7,7 @@ and forth. Who gets missing pieces is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from math import inf
 from typing import Final
@@ -16,9 +16,10 @@ import msgspec
 
 from peerage.content.pace import Pace
 from peerage.content.picker import Holder
+from peerage.identity.keys import PeerId
 from peerage.limits import MAX_COPIES, SILENT_SECONDS
 
-SourceId = bytes
+SourceId = PeerId
 """Who a source is, for the shell: its peer id."""
 
 _GAIN: Final = 2.0  # how many times sooner a piece must come from a new source
@@ -81,7 +82,7 @@ class Source:
         self.holder = holder
         self.owed: dict[int, int] = {}
         self.pending = 0  # bytes owed
-        self.partial = 0  # bytes of the piece that is arriving, already counted in the pace
+        self.partial = 0  # bytes of pieces on their way that are counted in the pace already
         self.pace = Pace()
         self.queued = False
         self.told = False  # it was reported as stalled
@@ -103,14 +104,29 @@ class Source:
         self._heard, self._silence = now, 0.0
         self.told = self.queued = False
 
-    def delivered(self, length: int, now: float) -> None:
+    def hear_piece(self, length: int, now: float) -> None:
+        """Note that a piece is whole, of which some bytes may have been counted on their way."""
+        self.hear(max(0, length - self.partial), now)
+        self.partial = max(0, self.partial - length)
+
+    def delivered(self, index: int, now: float) -> None:
         """Note that a piece which it owed is here."""
-        self.partial = 0
+        length = self.owed.pop(index)
+        self.hear_piece(length, now)
         self._settle(length, now)
 
     def forgive(self, index: int, now: float) -> None:
         """Note that it need not send a piece."""
         self._settle(self.owed.pop(index), now)
+
+    def owed_up_to(self, index: int) -> int:
+        """Return how many bytes come until a piece that it owes is whole."""
+        count = 0
+        for owed, length in self.owed.items():
+            count += length
+            if owed == index:
+                break
+        return count
 
     def silence(self, now: float) -> float:
         """Return for how many seconds it has sent nothing of what it owed."""
@@ -148,7 +164,7 @@ class Rivalry:
                 if seconds < inf and (len(flight.sources) > 1 or index == first):
                     continue
                 if self._is_open_to(thief, index, flight):
-                    if self._gains(thief, victim, flight.length, now):
+                    if self._gains(thief, victim, flight.length, seconds, now):
                         return victim, index
                     break
         thief.rest_until = now + _REST
@@ -157,33 +173,44 @@ class Rivalry:
     def copy_for(self, thief: Source, now: float) -> int | None:
         """Return a piece to ask for a second time, at the end of a download: the next one that the slowest owes."""
         for victim, _ in self._victims(thief, now):
-            for index in islice(victim.owed, _LOOK_AT):
-                flight = self._flights[index]
-                if len(flight.sources) < MAX_COPIES and self._is_open_to(thief, index, flight):
-                    if self._gains(thief, victim, flight.length, now):
-                        return index
-                    break
+            if (index := self._first_late(islice(victim.owed, _LOOK_AT), thief, now)) is not None:
+                return index
+        return None
+
+    def urgent_copy_for(self, thief: Source, urgent: Iterable[int], now: float) -> int | None:
+        """Return a piece to ask for a second time because a reader waits for it: the first of these that is late."""
+        return None if thief.is_silent(now) else self._first_late(urgent, thief, now)
+
+    def _first_late(self, indices: Iterable[int], thief: Source, now: float) -> int | None:
+        for index in indices:
+            flight = self._flights[index]
+            if 0 < len(flight.sources) < MAX_COPIES and self._is_open_to(thief, index, flight):
+                victim = flight.sources[0]
+                ahead = victim.owed_up_to(index)
+                if self._gains(thief, victim, flight.length, self._seconds(victim, ahead, now), now):
+                    return index
         return None
 
     def _victims(self, thief: Source, now: float) -> Iterator[tuple[Source, float]]:
         """Yield who owes something, and for how long it will, the slowest first; nobody to a thief that is silent."""
         if thief.is_silent(now):
             return
-        owing = [(self._seconds(source, now), source) for source in self._sources.values() if source.owed]
+        owing = [
+            (self._seconds(source, source.pending, now), source) for source in self._sources.values() if source.owed
+        ]
         for seconds, source in sorted(owing, key=lambda pair: pair[0], reverse=True):
             if source is not thief and seconds:
                 yield source, seconds
 
-    def _seconds(self, source: Source, now: float) -> float:
-        """Return in how many seconds a source will have sent what it owes; 0 when nobody knows yet."""
+    def _seconds(self, source: Source, count: int, now: float) -> float:
+        """Return in how many seconds a source will have sent so many bytes; 0 when nobody knows yet."""
         if source.is_silent(now):
             return inf
         rate = source.pace.rate(now)
-        return source.pending / rate if rate else 0.0
+        return count / rate if rate else 0.0
 
-    def _gains(self, thief: Source, victim: Source, length: int, now: float) -> bool:
-        """Say whether a piece comes much sooner from the thief; one that was never measured is like its victim."""
-        seconds = self._seconds(victim, now)
+    def _gains(self, thief: Source, victim: Source, length: int, seconds: float, now: float) -> bool:
+        """Say whether a piece comes much sooner than in so many seconds; one never measured is like its victim."""
         rate = thief.pace.rate(now) or victim.pace.rate(now)
         return seconds == inf or (rate is not None and seconds > _GAIN * (thief.pending + length) / rate)
 

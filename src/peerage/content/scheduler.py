@@ -42,6 +42,7 @@ class Scheduler:
         self._picker = Picker(space.count, rng)
         self._sources: dict[SourceId, Source] = {}
         self._flights: dict[int, Flight] = {}
+        self._urgent: dict[int, None] = {}  # those in flight that a reader waits for
         self._rivalry = Rivalry(self._sources, self._flights)
         self._max_in_flight = max(max_in_flight, space.largest_piece)
         self._in_flight_bytes = 0
@@ -118,6 +119,16 @@ class Scheduler:
             self._withdraw(source, index)
         return rest
 
+    def unqueued(self, source_id: SourceId, now: float) -> None:
+        """Note that our turn has come at a source: it may be asked for more."""
+        self._now = max(self._now, now)
+        source = self._sources.get(source_id)
+        if source is not None and source.queued:
+            source.hear(0, self._now)
+            self._share_out()
+            self._waiting[source_id] = None
+            self._returned = True
+
     # --- the flow of pieces -------------------------------------------------------------------------------------
 
     def next_requests(self, source_id: SourceId, now: float) -> list[Request]:
@@ -152,15 +163,13 @@ class Scheduler:
         if source is None:
             return False
         flight = self._flights.get(index)
-        length = source.owed.pop(index, None)
-        if length is None:
+        if index not in source.owed:
             return self._received_late(source, flight)
         assert flight is not None, "an owed piece is in flight"
-        source.hear(max(0, length - source.partial), self._now)
-        source.delivered(length, self._now)
+        source.delivered(index, self._now)
         flight.sources.remove(source)
         if flight.checking:
-            self._add_in_flight(-length)
+            self._add_in_flight(-flight.length)
             return False
         flight.checking = True
         return True
@@ -171,6 +180,7 @@ class Scheduler:
         if flight is None or not flight.checking:
             raise LocalError(f"piece {index} was not received, so it cannot be verified")
         del self._flights[index]
+        self._urgent.pop(index, None)
         for source in flight.sources:
             source.forgive(index, self._now)
         self._add_in_flight(-flight.length * (1 + len(flight.sources)))
@@ -227,6 +237,9 @@ class Scheduler:
         cancels = [Cancel(source.id, index) for index in skipped for source in self._flights[index].sources]
         for cancel in cancels:
             self._withdraw(self._sources[cancel.source], cancel.index)
+        self._urgent = {
+            index: None for index in sorted(self._flights) if self._ledger.priorities[index] == Priority.NOW
+        }
         holders = (source.holder for source in self._sources.values())
         self._picker.reset(self._ledger.missing(), self._ledger.priorities, holders)
         self._returned = True
@@ -262,16 +275,23 @@ class Scheduler:
     def _next_request(self, source: Source) -> Request | None:
         if self._in_flight_bytes + self._space.largest_piece > self._max_in_flight:
             return self._steal(source) if not source.pending else None
+        if self._urgent and (copy := self._rivalry.urgent_copy_for(source, self._urgent, self._now)) is not None:
+            return self._ask(source, copy, self._flights[copy])
         index = self._picker.take(source.holder)
         if index is not None:
-            self._ledger.take_off(index)
-            flight = self._flights[index] = Flight(self._space.length_of(index))
-            return self._ask(source, index, flight)
+            return self._ask(source, index, self._take_off(index))
         request = self._steal(source)
         if request is None and not source.pending and not self._ledger.count(PieceState.MISSING):
-            copy = self._rivalry.copy_for(source, self._now)
-            request = self._ask(source, copy, self._flights[copy]) if copy is not None else None
+            last = self._rivalry.copy_for(source, self._now)
+            request = self._ask(source, last, self._flights[last]) if last is not None else None
         return request
+
+    def _take_off(self, index: int) -> Flight:
+        self._ledger.take_off(index)
+        if self._ledger.priorities[index] == Priority.NOW:
+            self._urgent[index] = None
+        flight = self._flights[index] = Flight(self._space.length_of(index))
+        return flight
 
     def _ask(self, source: Source, index: int, flight: Flight, stolen_from: SourceId | None = None) -> Request:
         flight.sources.append(source)
@@ -293,12 +313,10 @@ class Scheduler:
 
     def _received_late(self, source: Source, flight: Flight | None) -> bool:
         """Take a piece that was cancelled while it was on its way, when it is still of use."""
+        source.hear(0, self._now)
         if flight is None or flight.checking or self._in_flight_bytes + flight.length > self._max_in_flight:
-            source.hear(0, self._now)
-            source.partial = 0
             return False
-        source.hear(max(0, flight.length - source.partial), self._now)
-        source.partial = 0
+        source.hear_piece(flight.length, self._now)
         flight.checking = True
         self._add_in_flight(flight.length)
         return True
@@ -316,6 +334,7 @@ class Scheduler:
         if flight.sources or flight.checking:
             return
         del self._flights[index]
+        self._urgent.pop(index, None)
         if self._ledger.put_back(index, flight.length):
             self._picker.put_back(index)
             self._returned = True

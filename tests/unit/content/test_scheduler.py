@@ -209,6 +209,35 @@ def test_a_reader_gets_what_comes_next_in_order():
             machine.set_priorities([PieceRange(*bad, Priority.NOW)])
 
 
+def test_what_a_reader_waits_for_is_asked_of_a_faster_source_too():
+    machine = scheduler(255)
+    machine.add_source(A)
+    machine.set_priorities([PieceRange(100, 104, Priority.NOW)])
+    slow = machine.next_requests(A, 0.0)
+    machine.progress(A, 10 * KIB, 1.0)
+    machine.add_source(B)
+    now = deliver(machine, B, machine.next_requests(B, 1.0)[:4], 1.0, 0.1)  # the same four: a new one is like the other
+    assert machine.have().count() == 4
+    machine.set_priorities([PieceRange(index, index + 1, Priority.NOW) for index in indices(slow)[4:6]])
+    again = machine.next_requests(B, now)
+    assert indices(again)[:2] == sorted(indices(slow)[4:6])
+    assert again[0].stolen_from is None
+    assert machine.received(B, again[0].index, now)
+    assert machine.verified(again[0].index) == [Cancel(A, again[0].index)]
+
+
+def test_bytes_are_counted_once_in_the_pace():
+    machine = scheduler(16)
+    machine.add_source(A)
+    asked = machine.next_requests(A, 0.0)
+    machine.progress(A, 256 * KIB, 0.5)
+    machine.progress(A, 100 * KIB, 0.6)  # the next piece begins before the first is reported
+    machine.received(A, asked[0].index, 0.6)
+    machine.progress(A, 156 * KIB, 1.0)
+    machine.received(A, asked[1].index, 1.0)
+    assert machine.rates(1.0)[A] == pytest.approx(512 * KIB, rel=0.1)
+
+
 def test_stealing_from_a_slow_source():
     machine = scheduler(16)
     machine.add_source(A)
@@ -321,6 +350,20 @@ def test_a_source_that_has_us_wait_in_its_queue_does_not_stall():
     assert machine.next_requests(A, 10 * STALL_SECONDS) == []
     assert machine.received(A, asked[0].index, 11 * STALL_SECONDS)  # our turn
     assert len(machine.next_requests(A, 11 * STALL_SECONDS)) >= 8
+
+
+def test_our_turn_comes():
+    machine = scheduler()
+    machine.add_source(A)
+    machine.next_requests(A, 0.0)
+    machine.queued(A, 0.0)
+    machine.ready()
+    machine.unqueued(A, 50.0)
+    assert machine.ready() == [A]
+    assert len(machine.next_requests(A, 50.0)) == 7
+    assert machine.tick(50.0 + STALL_SECONDS - 1).stalled == ()
+    assert machine.tick(50.0 + STALL_SECONDS).stalled == (A,)
+    machine.unqueued(B, 50.0)
 
 
 def test_a_liar_is_dropped_though_others_take_over_what_it_owes():
