@@ -15,7 +15,8 @@ from array import array
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import reduce
-from operator import or_
+from itertools import repeat
+from operator import add, or_, sub
 from random import Random
 from typing import Final
 
@@ -27,6 +28,7 @@ _LEVELS: Final = 12
 _CLOSED: Final = 255
 _LOWEST: Final = bytes((byte & -byte).bit_length() - 1 if byte else 0 for byte in range(256))
 _ANY: Final = b"0" + b"1" * 255  # a digit that says whether a byte has any bit
+_COUNT: Final = bytes(byte.bit_count() for byte in range(256))
 _NONE: Final = -1
 _ALL: Final = -1  # every bit of a mask of any length
 
@@ -233,10 +235,13 @@ class Picker:
         if holder.has is None:
             return
         (self._partial.add if sign > 0 else self._partial.discard)(holder)
-        for run, byte in enumerate(holder.has.to_bytes()):
-            if byte:
-                self._copies[run] += sign * byte.bit_count()
-                self._rank(run)
+        self._copies = array("I", map(add if sign > 0 else sub, self._copies, holder.has.to_bytes().translate(_COUNT)))
+        rarities = map(min, map(int.bit_length, self._copies), repeat(_CLAIMED - 1))
+        levels = zip(self._level, rarities, strict=True)
+        changed = bytearray(rarity if level < _CLAIMED else level for level, rarity in levels)
+        if changed != self._level:
+            self._level = changed
+            self._rebuild_masks()
 
     def _rebuild_masks(self) -> None:
         """Make all masks at once; one by one would cost the square of the number of runs."""
