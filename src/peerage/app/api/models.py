@@ -16,7 +16,7 @@ MAX_TEXT = 8192  # of a path, a link or a glob; a link with eight addresses is f
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 VisibilityName = Literal["public", "friends", "link"]
-TransferState = Literal["finding", "running", "paused", "checking", "done", "failed", "cancelled"]
+TransferState = Literal["queued", "finding", "checking", "running", "paused", "done", "failed", "cancelled"]
 Rate = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
