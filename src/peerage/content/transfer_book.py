@@ -1,0 +1,93 @@
+"""The list of downloads on disk, so that a restart goes on where the node stopped.
+
+Invariant: each entry is one small file, replaced all at once; manifests are kept beside them, under their content id. A
+damaged entry is left alone and named, never deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from peerage.content.finished import PlacedFile
+from peerage.content.source import Source
+from peerage.errors import StoreError
+from peerage.identity.keys import format_id
+
+log = logging.getLogger("peerage.content")
+
+_ENTRY: Final = ".json"
+_MANIFEST: Final = ".manifest"
+
+
+class BookEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one download."""
+
+    content: bytes
+    target: str
+    only: str = ""
+    size: int | None = None
+    paused: bool = False
+    error: str = ""
+    added: float = 0.0  # seconds since 1970
+    level: int = 0  # the higher, the sooner it is begun
+    sources: tuple[Source, ...] = ()
+    done: bool = False
+    files: tuple[PlacedFile, ...] = ()
+
+
+class TransferBook:
+    """Reads and writes the entries; all methods block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self) -> list[BookEntry]:
+        """Return all entries, the oldest first."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        entries = []
+        for path in sorted(self._folder.glob(f"*{_ENTRY}")):
+            try:
+                entries.append(msgspec.json.decode(path.read_bytes(), type=BookEntry))
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                log.warning("the download noted in %s cannot be read and is left alone: %s", path, error)
+        return sorted(entries, key=lambda entry: entry.added)
+
+    def save(self, entry: BookEntry) -> None:
+        """Write one entry, all or nothing."""
+        self._write(self._path(entry.content, _ENTRY), msgspec.json.encode(entry))
+
+    def remove(self, content: bytes) -> None:
+        """Forget a download."""
+        for ending in (_ENTRY, _MANIFEST):
+            self._path(content, ending).unlink(missing_ok=True)
+
+    def save_manifest(self, content: bytes, manifest: bytes) -> None:
+        """Keep the manifest of a download."""
+        self._write(self._path(content, _MANIFEST), manifest)
+
+    def manifest(self, content: bytes) -> bytes:
+        """Return a kept manifest; empty when there is none."""
+        try:
+            return self._path(content, _MANIFEST).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def _path(self, content: bytes, ending: str) -> Path:
+        return self._folder / (format_id(content) + ending)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        fresh = path.with_suffix(path.suffix + ".new")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with fresh.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror or error}") from error
