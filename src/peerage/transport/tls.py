@@ -17,21 +17,6 @@ from peerage.identity.network import Network
 ALPN: Final = "peerage/1"
 
 
-class _NamelessContext(ssl.SSLContext):
-    """Sends no server name: asyncio insists on one, but peers are known by key and a name would only be watched."""
-
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,  # noqa: FBT001, FBT002 -- the signature of ssl
-        server_hostname: str | bytes | None = None,  # noqa: ARG002 -- left out on purpose
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        """Wrap without the name."""
-        return super().wrap_bio(incoming, outgoing, server_side, None, session)
-
-
 class TlsContexts(NamedTuple):
     """One context per role."""
 
@@ -51,7 +36,7 @@ def make_contexts(network: Network, key: PeerKey) -> TlsContexts:
 
 
 def _context(protocol: int, authority: str, leaf: bytes) -> ssl.SSLContext:
-    context = _NamelessContext(protocol)
+    context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # peers are known by key, not by name; who dials a known id compares it
     context.verify_mode = ssl.CERT_REQUIRED
