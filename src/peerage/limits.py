@@ -17,6 +17,8 @@ MAX_BULK_PAYLOAD = 16 * MIB  # the largest piece; received into memory that the 
 MAX_PART_PAYLOAD = 48 * KIB  # answers in parts cut here, which leaves room for the struct round the bytes
 MAX_PARTS = 2048  # parts of one answer: 96 MiB, more than the largest manifest
 MAX_MANIFEST = 64 * MIB  # two million pieces: a folder of 2 TiB at 1 MiB a piece
+MAX_REASON_CHARS = 500  # of a refusal: a sentence or two
+MAX_HELD_REQUESTS = MIB  # of a peer that does not read its answers; above it that link is no longer read
 
 # --- time, in seconds -------------------------------------------------------------------------------------------
 DIAL_TIMEOUT = 5.0  # TCP connect: three SYNs are out by then
@@ -117,7 +119,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     tasks_per_link: int = 64  # coroutine handlers at work for one peer
     tasks: int = 2048  # and for all
     requests_per_link: int = 65_536  # outstanding questions of ours on one link: 4 MiB of futures
-    write_buffer: int = 4 * MIB  # unsent bytes of one link; above it that link is no longer read
+    write_buffer: int = 4 * MIB  # unsent bytes of one link; above it nothing more of ours is sent there
     known_peers: int = 2000  # the peer table on disk
     neighbours: int = 32  # talk links that this node keeps up by itself
     handshake_timeout: float = HANDSHAKE_TIMEOUT

@@ -13,13 +13,17 @@ import msgspec
 
 from peerage.errors import AddressError
 
-_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?")
+_MAX_HOST: Final = 253  # characters, RFC 1035
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME: Final = re.compile(rf"({_LABEL}\.)*(?!(\d+|0[xX][0-9a-fA-F]*)\.?$){_LABEL}\.?")
+"""A host name. What ends in a number is none: resolvers read `127.1` and `0x7f.1` as addresses."""
+_SCOPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A host (name, IPv4 or IPv6 without brackets) and a TCP port."""
 
-    host: Annotated[str, msgspec.Meta(max_length=253)]
+    host: Annotated[str, msgspec.Meta(max_length=_MAX_HOST)]
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
     def __str__(self) -> str:
@@ -38,12 +42,15 @@ class Address(msgspec.Struct, frozen=True, array_like=True, order=True):
             return False
         literal = literal_ip(self.host)
         if literal is None:
-            return _HOST.fullmatch(self.host) is not None
+            return _is_name(self.host)
         return not (literal.is_unspecified or literal.is_multicast or _is_broadcast(literal))
 
 
 def literal_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """Return the IP address that `host` spells, IPv4-mapped IPv6 as IPv4; None when it is a name."""
+    _, percent, scope = host.partition("%")
+    if percent and not _SCOPE.fullmatch(scope):
+        return None
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -53,6 +60,10 @@ def literal_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return address
 
 
+def _is_name(host: str) -> bool:
+    return len(host) <= _MAX_HOST and _NAME.fullmatch(host) is not None
+
+
 def _is_broadcast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address.version == 4 and int(address) == 0xFFFFFFFF
 
@@ -60,7 +71,7 @@ def _is_broadcast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> boo
 def parse_address(text: str) -> Address:
     """Read `host:port`, `[ipv6]:port` or `:port` (all interfaces); raises AddressError."""
     host, colon, port = text.strip().rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
         raise AddressError(f"{text!r} is not an address: write HOST:PORT, such as 192.0.2.7:7411 or [2001:db8::7]:7411")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -68,6 +79,6 @@ def parse_address(text: str) -> Address:
             raise AddressError(f"{text!r} is not an address: only an IPv6 address goes in brackets")
     elif ":" in host:
         raise AddressError(f"{text!r} is not an address: put the IPv6 address in brackets, [{host}]:{port}")
-    if host and literal_ip(host) is None and not _HOST.fullmatch(host):
+    if host and literal_ip(host) is None and not _is_name(host):
         raise AddressError(f"{text!r} is not an address: {host!r} is not a host name")
     return Address(host, int(port))

@@ -97,13 +97,19 @@ class PeerKey:
 
     @classmethod
     def load(cls, path: Path) -> PeerKey:
-        """Read what `save` wrote; raises ConfigError when the file is damaged or open to others."""
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path} can be read by others; make it private with: chmod 600 {path}")
+        """Read what `save` wrote; raises ConfigError when the file is damaged, unreadable or open to others.
+
+        A missing file is a FileNotFoundError: whoever calls decides whether a new identity is wanted.
+        """
         try:
-            seed = bytes.fromhex(path.read_text("ascii").strip())
-            return cls.from_seed(seed)
-        except (ValueError, UnicodeDecodeError) as error:
+            if os.name == "posix" and path.stat().st_mode & 0o077:
+                raise ConfigError(f"{path} can be read by others; make it private with: chmod 600 {path}")
+            return cls.from_seed(bytes.fromhex(path.read_text("ascii").strip()))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:  # UnicodeDecodeError is one
             raise ConfigError(
                 f"{path} is not a Peerage key; restore it from a backup, or move it away to start with a new identity"
             ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import unicodedata
 from typing import Final
 
 from blake3 import blake3
@@ -44,7 +45,8 @@ class Network:
 
     @classmethod
     def public(cls, name: str = PUBLIC_NETWORK) -> Network:
-        """Return the network that everyone who knows `name` can join."""
+        """Return the network that everyone who knows `name` can join; spellings of the same letters are one name."""
+        name = unicodedata.normalize("NFC", name)
         _check_name(name)
         seed = blake3(name.encode(), derive_key_context="peerage 2026 public network").digest()
         return cls(name, seed, private=False)

@@ -1,48 +1,38 @@
 """A connection to one other peer: messages over a link, the deck's PeerConnection.
 
-Invariant: all frames of one read are handled before anything is written, and what they caused goes out in one write; a
-request ends by its answer, its deadline or the end of the link. Rules about who may connect are not here.
+Invariant: all frames of one read are handled before anything is written, and what they caused goes out in one write;
+the first message of either side is its hello, and nothing else is handled before `on_open` was called. While answers
+cannot leave, requests are held back in order, and above a bound the link is no longer read; replies are always taken.
+Rules about who may connect are not here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from peerage.errors import LimitError, LinkLostError, PeerageError, ProtocolError, RequestTimeoutError
+from peerage.errors import LinkLostError, PeerageError, ProtocolError, RequestTimeoutError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, format_id
-from peerage.limits import REQUEST_TIMEOUT, Limits
+from peerage.limits import MAX_HELD_REQUESTS, REQUEST_TIMEOUT, Limits
+from peerage.peer.asker import Asker
 from peerage.peer.dispatch import Dispatcher
 from peerage.peer.handlers import Answer, Bulk, Later
 from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind
 from peerage.peer.metrics import Metrics
-from peerage.peer.requests import Batch, BatchSlot, BulkRequest, BulkTarget, Parts, Pending, Question, RequestTable
+from peerage.peer.outbox import Outbox
+from peerage.peer.requests import BulkTarget
 from peerage.transport.base import Link
-from peerage.wire.frame import BULK, FrameReader, encode_header
-from peerage.wire.message import (
-    ERROR,
-    REPLY,
-    Done,
-    Message,
-    Refusal,
-    ReplyT,
-    Request,
-    append_message,
-    decode,
-)
+from peerage.wire.frame import BULK, Frame, FrameReader
+from peerage.wire.message import ERROR, REPLY, Done, Message, Refusal, ReplyT, Request, decode
 
 log = logging.getLogger("peerage.peer")
 
-_DEADLINE_GRAIN: Final = 0.05  # seconds: deadlines are looked at no more often, so a thousand requests share one timer
-
-_BATCH: Final = 1024  # requests that go out back to back before a look at whether the link still takes them
-_BATCHES_AHEAD: Final = 8  # batches that may wait for their answers at once
+_FRAME_COST = 256  # bytes of memory that a held frame takes beside its payload
 
 
 class Upkeep(NamedTuple):
@@ -56,27 +46,26 @@ class PeerConnection:
     """Messages to and from one other peer."""
 
     def __init__(self, link: Link, local_id: PeerId, dispatcher: Dispatcher, upkeep: Upkeep) -> None:
-        limits, metrics = upkeep
+        limits, self._metrics = upkeep
         self._loop = asyncio.get_running_loop()
         self._link = link
         self._dispatcher = dispatcher
-        self._limits = limits
-        self._metrics = metrics
-        self._reader = FrameReader(self)
-        self._requests = RequestTable(limits.requests_per_link)
-        self._out = bytearray()
-        self._flush_scheduled = False
-        self._dispatching = False
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._patience = limits.handshake_timeout
+        self._out = Outbox(link, limits, self._metrics)
+        self._asker = Asker(self._out, limits.requests_per_link, self._metrics)
+        self._reader = FrameReader(self._asker)
+        self._stuck = False  # whether requests are held back
+        self._held: list[Frame] = []
+        self._held_bytes = 0
+        self._greeted = False
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self._lost: asyncio.Future[PeerageError] = self._loop.create_future()
-        self._error: PeerageError | None = None
+        self.on_open: Callable[[PeerConnection], None] = _ignore
         self.on_lost: Callable[[PeerConnection], None] = _ignore
         self.local_id = local_id
         self.kind = LinkKind.TALK
-        self.tasks = 0  # coroutine handlers at work for this peer
+        self.dialled: Address | None = None  # where this side reached the other
+        self.at_work: dict[asyncio.Task[None], bool] = {}  # coroutine handlers, and whether somebody wants an answer
         self.last_heard = self._loop.time()
 
     def __repr__(self) -> str:
@@ -112,154 +101,124 @@ class PeerConnection:
     @property
     def is_open(self) -> bool:
         """Whether messages can be sent."""
-        return self._error is None and not self._lost.done()
+        return self._out.closed is None
 
     @property
     def unsent(self) -> int:
         """Bytes that wait to be sent."""
-        return len(self._out) + self._link.unsent()
+        return self._out.unsent
+
+    @property
+    def waiting(self) -> int:
+        """How many requests of this side wait for their answer."""
+        return len(self._asker)
 
     # --- life -----------------------------------------------------------------------------------------------
 
-    async def open(self, hello: Hello) -> Hello:
-        """Exchange hellos; the link counts as up when the other side's has come."""
+    async def open(self, hello: Hello) -> None:
+        """Exchange hellos; the link counts as up when the other side's has come, and `on_open` has been called.
+
+        Raises RequestTimeoutError, LinkLostError, ProtocolError, or the reason for which the other side refuses; then,
+        as after a cancellation, the link has ended.
+        """
         self.kind = hello.kind
-        self._link.start(self)
         self.send(hello)
         try:
-            async with asyncio.timeout(self._limits.handshake_timeout):
-                theirs = await asyncio.shield(self._hello)
+            self._link.start(self)
+            async with asyncio.timeout(self._patience):
+                await asyncio.shield(self._hello)
         except TimeoutError:
             self.abort(RequestTimeoutError("the other side said no hello in time"))
             raise RequestTimeoutError("the other side said no hello in time") from None
-        if theirs.version != PROTOCOL_VERSION:
-            self.abort(ProtocolError(f"the other side speaks version {theirs.version}, this one {PROTOCOL_VERSION}"))
-            raise cast(PeerageError, self._error)
-        if not self.outgoing:
-            self.kind = theirs.kind
-        return theirs
+        except BaseException:
+            self.abort(LinkLostError("the link was given up before it was up"))
+            raise
+        if self._out.closed is not None:
+            raise self._out.closed
 
     def close(self) -> None:
         """Send what waits, then end the link."""
-        self._flush()
-        if self._error is None:
-            self._error = LinkLostError("this side closed the link")
+        self._out.flush()
+        self._out.close(LinkLostError("this side closed the link"))
         self._link.close()
 
     def abort(self, error: PeerageError) -> None:
         """End the link at once; what waits on it fails with `error`."""
-        if self._error is None:
-            self._error = error
+        self._out.close(error)
         self._link.abort()
 
     async def wait_closed(self) -> PeerageError:
         """Wait for the end of the link and return its reason."""
         return await asyncio.shield(self._lost)
 
-    # --- sending --------------------------------------------------------------------------------------------
+    # --- sending and asking -----------------------------------------------------------------------------------
 
     def send(self, message: Message) -> None:
-        """Send a one-way message; raises LinkLostError or LimitError."""
-        self._check_room()
-        append_message(self._out, message.code, 0, message)
-        self._schedule_flush()
+        """Send a one-way message; raises LinkLostError, or LimitError when the other side reads too slowly."""
+        self._out.check_room()
+        self._out.add(message.code, 0, message)
 
-    async def request(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> ReplyT:  # noqa: ASYNC109 -- a deadline kept by a shared timer
-        """Send a request and return its reply; `timeout` is in seconds.
+    def request(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> Coroutine[Any, Any, ReplyT]:
+        """Send a request and return its reply; `timeout` is in seconds. To be awaited.
 
         Raises RefusedError or LimitError when the other side refuses, RequestTimeoutError, or LinkLostError.
         """
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._post(message, Question(message.reply, self._loop.time() + timeout, future))
-        return cast(ReplyT, await future)
+        return self._asker.request(message, timeout)
 
-    async def request_all(
-        self,
-        messages: Sequence[Request[ReplyT]],
-        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 -- as above
-    ) -> list[ReplyT]:
+    def request_all(
+        self, messages: Sequence[Request[ReplyT]], timeout: float = REQUEST_TIMEOUT
+    ) -> Coroutine[Any, Any, list[ReplyT]]:
         """Send many requests back to back and return their replies in order; the first failure fails all."""
-        replies: list[ReplyT] = []
-        under_way: deque[asyncio.Future[list[ReplyT]]] = deque()
-        for start in range(0, len(messages), _BATCH):
-            under_way.append(self._post_batch(messages[start : start + _BATCH], timeout))
-            await self.drain()
-            if len(under_way) > _BATCHES_AHEAD:
-                replies += await under_way.popleft()
-        while under_way:
-            replies += await under_way.popleft()
-        return replies
+        return self._asker.request_all(messages, timeout)
 
-    def _post_batch(self, messages: Sequence[Request[ReplyT]], timeout: float) -> asyncio.Future[list[ReplyT]]:
-        future: asyncio.Future[list[ReplyT]] = self._loop.create_future()
-        future.add_done_callback(_retrieve)
-        batch = Batch(len(messages), self._loop.time() + timeout, future)
-        for index, message in enumerate(messages):
-            self._post(message, BatchSlot(batch, index, message.reply))
-        return future
-
-    async def request_parts(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> AsyncIterator[ReplyT]:  # noqa: ASYNC109 -- as above
+    def request_parts(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> AsyncIterator[ReplyT]:
         """Send a request and yield the parts of its answer; `timeout` is for the whole of it."""
-        parts = Parts(message.reply, self._loop.time() + timeout)
-        tag = self._post(message, parts)
-        try:
-            while (part := await parts.queue.get()) is not None:
-                if isinstance(part, PeerageError):
-                    raise part
-                yield cast(ReplyT, part)
-        finally:
-            self._requests.fail(tag, LinkLostError("nobody waits any more"))
+        return self._asker.request_parts(message, timeout)
 
     def post_bulk(
-        self,
-        message: Request[Any],
-        target: BulkTarget,
-        timeout: float = REQUEST_TIMEOUT,
+        self, message: Request[Any], target: BulkTarget, timeout: float = REQUEST_TIMEOUT
     ) -> asyncio.Future[memoryview]:
         """Send a request whose answer is exactly `target.length` raw bytes, received straight into its buffer.
 
         The future's result is that buffer. The deadline moves on with every byte that comes. After an error or a
         cancellation a buffer may still be written to, so it must not be used again.
         """
-        future: asyncio.Future[memoryview] = self._loop.create_future()
-        self._post(message, BulkRequest(target, self._loop.time() + timeout, timeout, future))
-        return future
+        return self._asker.post_bulk(message, target, timeout)
 
     async def drain(self) -> None:
         """Wait until the link takes more; raises LinkLostError when it has ended."""
-        self._flush()
-        if not self._writable.is_set():
-            await self._writable.wait()
-        self._check_open()
+        await self._out.drain()
 
     # --- answering (for the dispatcher) -------------------------------------------------------------------------
 
     def answer(self, tag: int, answer: Answer) -> None:
-        """Send what a handler returned; None means done."""
-        if isinstance(answer, Later):
+        """Send what a handler returned, None means done; raises LocalError when that is too large."""
+        if self._out.closed is not None:
+            return
+        if isinstance(answer, Message):
+            self._out.add(REPLY, tag, answer)
+        elif answer is None:
+            self._out.add(REPLY, tag, Done())
+        elif isinstance(answer, Bulk):
+            self._out.add_bulk(tag, answer.data)
+        elif isinstance(answer, Later):
             answer.bind(self, tag)
-            return
-        if not self.is_open:
-            return
-        if isinstance(answer, Bulk):
-            self._out += encode_header(BULK, len(answer.data), tag)
-            self._flush()
-            self._link.write(answer.data)
         else:
-            append_message(self._out, REPLY, tag, answer if answer is not None else Done())
-            self._schedule_flush()
+            raise TypeError(f"a handler returned a {type(answer).__name__}, which is no answer")
+
+    def worked(self, task: asyncio.Task[None]) -> None:
+        """A coroutine handler has ended."""
+        self.at_work.pop(task, None)
 
     def end_parts(self, tag: int) -> None:
         """Say that the last part has been sent."""
-        if self.is_open:
-            self._out += encode_header(REPLY, 0, tag)
-            self._schedule_flush()
+        if self._out.closed is None:
+            self._out.add_empty(REPLY, tag)
 
     def refuse(self, tag: int, refusal: Refusal) -> None:
         """Say why there is no answer."""
-        if self.is_open:
-            append_message(self._out, ERROR, tag, refusal)
-            self._schedule_flush()
+        if self._out.closed is None:
+            self._out.add(ERROR, tag, refusal)
 
     # --- what the link calls (transport.base.Receiver) --------------------------------------------------------
 
@@ -270,42 +229,44 @@ class PeerConnection:
     def buffer_updated(self, count: int) -> None:
         """Handle every frame that is now complete, then write once."""
         self.last_heard = self._loop.time()
-        self._dispatching = True
-        asked = False
+        self._out.hold()
         try:
-            for code, tag, payload in self._reader.advance(count):
-                if code == REPLY or code == BULK:  # noqa: PLR1714, SIM109 -- two comparisons are faster than a tuple
-                    self._requests.answer(tag, payload)
-                else:
-                    asked = True
-                    self._take(code, tag, payload)
+            self._handle(self._reader.advance(count))
         except (PeerageError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            self._metrics.count("protocol_violations")
-            log.info("%r broke the rules: %s", self, error)
-            self.abort(error if isinstance(error, PeerageError) else ProtocolError(f"a broken reply: {error}"))
+            self._violated(error)
         finally:
-            self._dispatching = False
-            self._flush()
-        if asked and not self._writable.is_set():
-            self._link.pause_reading()  # take no more requests from a peer that does not read the answers
+            self._out.flush()
 
     def pause_writing(self) -> None:
-        """Too much is unsent. A side that only asks goes on reading, or two that ask each other would both wait."""
-        self._writable.clear()
+        """Too much is unsent."""
+        self._out.block()
+        self._stuck = True
 
     def resume_writing(self) -> None:
-        """Go on."""
-        self._writable.set()
-        self._link.resume_reading()
+        """Go on, first with what was held back."""
+        self._out.unblock()
+        self._stuck = False
+        held, self._held, self._held_bytes = self._held, [], 0
+        self._out.hold()
+        try:
+            self._handle(held)
+        except (PeerageError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            self._violated(error)
+        finally:
+            self._out.flush()
+        if self._held_bytes <= MAX_HELD_REQUESTS:
+            self._link.resume_reading()
 
     def link_lost(self, error: Exception | None) -> None:
-        """End everything that waits on this link."""
-        reason = self._error or LinkLostError(f"the link was lost{f': {error}' if error else ''}")
-        self._error = reason
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
-        self._requests.fail_all(reason)
-        self._writable.set()
+        """End everything that waits on this link, and the work for its requests: nobody wants the answers."""
+        self._out.close(LinkLostError(f"the link was lost{f': {error}' if error else ''}"))
+        reason = self._out.closed
+        assert reason is not None
+        self._asker.end(reason)
+        self._held.clear()
+        for task, wanted in self.at_work.items():
+            if wanted:
+                task.cancel()
         if not self._hello.done():
             self._hello.set_exception(reason)
             self._hello.exception()  # nobody may be waiting for it
@@ -313,91 +274,59 @@ class PeerConnection:
             self._lost.set_result(reason)
             self.on_lost(self)
 
-    # --- where raw content goes (wire.frame.BulkSink) -----------------------------------------------------------
-
-    def bulk_buffer(self, tag: int, length: int) -> memoryview | None:
-        """Return the buffer that waits for this tag; an answer of another length breaks the rules."""
-        request = self._requests.get(tag)
-        if not isinstance(request, BulkRequest) or request.future.done():
-            self._metrics.count("bulk_skipped")
-            return None
-        if length != request.target.length:
-            raise ProtocolError(f"{length} bytes came where {request.target.length} were asked for")
-        request.buffer = request.target.allocate()
-        return request.buffer
-
-    def bulk_progress(self, tag: int, length: int) -> None:
-        """Move the deadline of a request that is being answered."""
-        request = self._requests.get(tag)
-        if isinstance(request, BulkRequest):
-            request.deadline = self._loop.time() + request.patience
-            request.target.progress(length)
-
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _take(self, code: bytes, tag: int, payload: memoryview) -> None:
-        """Handle a frame that is no reply."""
-        if not self._hello.done():
-            if code != Hello.code:
-                raise ProtocolError(f"the first message was {code!r}, not HELO")
-            self._hello.set_result(decode(Hello, payload))
-        elif code == ERROR:
-            self._requests.fail(tag, decode(Refusal, payload).as_error())
-        elif self._error is None:
-            self._dispatcher.dispatch(self, code, tag, payload)
+    def _handle(self, frames: Iterable[Frame]) -> None:
+        answered = self._asker.answered
+        for frame in frames:
+            code, tag, payload = frame
+            if code == REPLY:
+                answered(tag, payload)
+            elif code == BULK:
+                self._asker.filled(tag)
+            elif code == ERROR:
+                self._take_refusal(tag, decode(Refusal, payload).as_error())
+            elif self._stuck:
+                self._hold_back(frame)
+            elif self._out.closed is None:
+                if self._greeted:
+                    self._dispatcher.dispatch(self, code, tag, payload)
+                else:
+                    self._greet(code, payload)
 
-    def _post(self, message: Request[Any], request: Pending) -> int:
-        self._check_room()
-        tag = self._requests.add(request)
-        try:
-            append_message(self._out, message.code, tag, message)
-        except PeerageError as error:
-            self._requests.fail(tag, error)
-            raise
-        self._schedule_flush()
-        if self._deadline_timer is None or self._deadline_timer.when() > request.deadline + _DEADLINE_GRAIN:
-            self._set_timer(request.deadline)
-        return tag
+    def _take_refusal(self, tag: int, error: PeerageError) -> None:
+        """A request was refused, or, before the hello, this link as a whole."""
+        if self._greeted:
+            self._asker.refused(tag, error)
+        else:
+            self.abort(error)
 
-    def _set_timer(self, deadline: float) -> None:
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
-        self._deadline_timer = self._loop.call_at(deadline + _DEADLINE_GRAIN, self._expire)
+    def _greet(self, code: bytes, payload: memoryview) -> None:
+        """Take the other side's hello."""
+        if code != Hello.code:
+            raise ProtocolError(f"the first message was {code!r}, not HELO")
+        hello = decode(Hello, payload)
+        if hello.version != PROTOCOL_VERSION:
+            raise ProtocolError(f"the other side speaks version {hello.version}, this one {PROTOCOL_VERSION}")
+        if not self.outgoing:
+            self.kind = hello.kind
+        self._greeted = True
+        self._hello.set_result(hello)
+        self.on_open(self)
 
-    def _expire(self) -> None:
-        self._deadline_timer = None
-        earliest = self._requests.expire(self._loop.time())
-        if earliest is not None:
-            self._set_timer(earliest)
+    def _hold_back(self, frame: Frame) -> None:
+        """Keep a request until answers can leave again; above a bound take no more from the link."""
+        code, tag, payload = frame
+        self._held.append(Frame(code, tag, memoryview(bytes(payload))))
+        self._held_bytes += len(payload) + _FRAME_COST
+        if self._held_bytes > MAX_HELD_REQUESTS:
+            self._link.pause_reading()
 
-    def _check_open(self) -> None:
-        if self._error is not None:
-            raise LinkLostError(str(self._error)) from self._error
-
-    def _check_room(self) -> None:
-        if self._error is not None:
-            self._check_open()
-        if not self._writable.is_set() and self.unsent > self._limits.write_buffer:
-            self._metrics.count("sends_refused", "write_buffer")
-            raise LimitError("write_buffer", "ours", "the other side reads too slowly: its link is full")
-
-    def _schedule_flush(self) -> None:
-        if not self._dispatching and not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_scheduled = False
-        if self._out and not self._lost.done():
-            out, self._out = self._out, bytearray()
-            self._link.write(out)
+    def _violated(self, error: Exception) -> None:
+        self._metrics.count("protocol_violations")
+        log.info("%r broke the rules: %s", self, error)
+        self.abort(error if isinstance(error, PeerageError) else ProtocolError(f"a broken message: {error}"))
 
 
 def _ignore(_connection: PeerConnection) -> None:
     """Nobody wants to know yet."""
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Look at the error of a batch that nobody waits for any more, so that asyncio does not report it as lost."""
-    if not future.cancelled():
-        future.exception()

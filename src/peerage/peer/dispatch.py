@@ -1,7 +1,7 @@
 """The answering side: runs the handler of each message that comes and sends what it answers.
 
 Invariant: every request gets exactly one ending, an answer, the empty reply after its last part, or an ERRO with the
-reason; a handler that fails harms nobody but its asker. This is the other of the two places that catch everything.
+reason; a handler that fails harms nobody but its asker. Here and in `tasks` everything is caught, nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from peerage.errors import LimitError, LinkError, PeerageError, ProtocolError, RefusedError, StoreError
-from peerage.limits import Limits
+from peerage.limits import MAX_REASON_CHARS, Limits
 from peerage.peer.handlers import Answer, HandlerKind, HandlerTable, Registration
 from peerage.peer.metrics import Metrics
 from peerage.peer.tasks import TaskScope
@@ -49,24 +49,28 @@ class Dispatcher:
         if registration.kind is HandlerKind.PLAIN:
             try:
                 answer = cast(Answer, registration.function(connection, message))
-            except Exception as error:  # noqa: BLE001 -- boundary: a handler harms nobody but its asker
-                self._refuse(connection, tag, error)
-            else:
                 if tag:
                     connection.answer(tag, answer)
+            except Exception as error:  # noqa: BLE001 -- boundary: a handler harms nobody but its asker
+                self._refuse(connection, tag, error)
         else:
             self._start(connection, registration, message, tag)
 
     def _start(self, connection: PeerConnection, registration: Registration, message: Message, tag: int) -> None:
-        if connection.tasks >= self._limits.tasks_per_link or self._tasks.full:
+        """Begin a task for one message, if there is room; a request ends with the link that it came by."""
+        if registration.kind is HandlerKind.PARTS and not tag:
+            self._metrics.count("requests_refused", "no_tag")  # parts that nobody could receive
+            return
+        if len(connection.at_work) >= self._limits.tasks_per_link or self._tasks.full:
             which = "tasks" if self._tasks.full else "tasks_per_link"
             self._metrics.count("requests_refused", which)
             if tag:
                 reason = f"too many requests at work: {which} is {getattr(self._limits, which)}"
                 connection.refuse(tag, Refusal(ErrorCode.LIMIT, reason))
             return
-        connection.tasks += 1
-        self._tasks.start(self._run(connection, registration, message, tag))
+        task = self._tasks.start(self._run(connection, registration, message, tag))
+        connection.at_work[task] = bool(tag)
+        task.add_done_callback(connection.worked)
 
     async def _run(self, connection: PeerConnection, registration: Registration, message: Message, tag: int) -> None:
         try:
@@ -82,25 +86,35 @@ class Dispatcher:
             self._refuse(connection, tag, RefusedError(ErrorCode.INTERNAL, "a link that was needed was lost"))
         except Exception as error:  # noqa: BLE001 -- boundary, as above
             self._refuse(connection, tag, error)
-        finally:
-            connection.tasks -= 1
 
     def _refuse(self, connection: PeerConnection, tag: int, error: Exception) -> None:
         """Say why; details of our own failures stay here."""
-        if isinstance(error, LimitError):
-            refusal = Refusal(ErrorCode.LIMIT, str(error))
-        elif isinstance(error, RefusedError):
-            refusal = Refusal(error.code, error.reason)
-        elif isinstance(error, StoreError):
-            refusal = Refusal(ErrorCode.NOT_FOUND, "the holder cannot read that any more")
-        elif isinstance(error, PeerageError):
-            refusal = Refusal(ErrorCode.BAD_REQUEST, str(error))
-        else:
+        code = _code_for(error)
+        if not isinstance(error, PeerageError):
             log.error("a handler failed", exc_info=error)
-            refusal = Refusal(ErrorCode.INTERNAL, "the handler failed")
-        self._metrics.count("requests_failed", refusal.error)
+        self._metrics.count("requests_failed", code)
         if tag:
-            connection.refuse(tag, refusal)
+            connection.refuse(tag, Refusal(code, _reason_for(error)))
+
+
+def _code_for(error: Exception) -> ErrorCode:
+    """Sort an error into one of the fixed codes, which are counted."""
+    if isinstance(error, LimitError):
+        return ErrorCode.LIMIT
+    if isinstance(error, RefusedError):
+        return ErrorCode(error.code) if error.code in set(ErrorCode) else ErrorCode.BAD_REQUEST
+    if isinstance(error, StoreError):
+        return ErrorCode.NOT_FOUND
+    return ErrorCode.BAD_REQUEST if isinstance(error, PeerageError) else ErrorCode.INTERNAL
+
+
+def _reason_for(error: Exception) -> str:
+    """Return what the asker may know; where our files lie and how we failed it may not."""
+    if isinstance(error, StoreError):
+        return "the holder cannot read that any more"
+    if not isinstance(error, PeerageError):
+        return "the handler failed"
+    return str(error).encode(errors="replace").decode()[:MAX_REASON_CHARS]
 
 
 async def _send_parts(connection: PeerConnection, tag: int, parts: AsyncIterator[Message]) -> None:

@@ -6,12 +6,17 @@ by their id after it. The limiter decides and counts; it opens and closes nothin
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
+from typing import TypeVar
 
 from peerage.errors import LimitError
+from peerage.identity.address import literal_ip
 from peerage.identity.keys import PeerId
 from peerage.limits import Limits
 from peerage.peer.metrics import Metrics
+
+T = TypeVar("T")
 
 
 class TokenBucket:
@@ -55,12 +60,12 @@ class ConnectionLimiter:
         self._limits = limits
         self._metrics = metrics
         self._by_peer: Counter[PeerId] = Counter()
-        self._by_host: Counter[str] = Counter()
+        self._by_home: Counter[str] = Counter()
         self._total = 0
 
     def admits(self, host: str) -> bool:
         """Whether a stranger at `host` may begin a handshake."""
-        reason = self._full(host)
+        reason = self._full(_household(host))
         if reason:
             self._metrics.count("links_refused", reason)
         return not reason
@@ -71,27 +76,41 @@ class ConnectionLimiter:
 
     def enter(self, peer_id: PeerId, host: str) -> None:
         """Take a place for a link; raises LimitError that names what is full."""
-        reason = self._full(host)
-        if not reason and self._by_peer[peer_id] >= self._limits.connections_per_peer:
+        home = _household(host)
+        reason = self._full(home)
+        if not reason and self._by_peer.get(peer_id, 0) >= self._limits.connections_per_peer:
             reason = "connections_per_peer"
         if reason:
             self._metrics.count("links_refused", reason)
             raise LimitError(reason, "ours", f"too many links: {reason} is {getattr(self._limits, reason)}")
         self._by_peer[peer_id] += 1
-        self._by_host[host] += 1
+        self._by_home[home] += 1
         self._total += 1
 
     def leave(self, peer_id: PeerId, host: str) -> None:
         """Give the place back."""
         self._total -= 1
-        for counter, key in ((self._by_peer, peer_id), (self._by_host, host)):
-            counter[key] -= 1  # type: ignore[index]  # each counter with its own key
-            if not counter[key]:  # type: ignore[index]
-                del counter[key]
+        _count_down(self._by_peer, peer_id)
+        _count_down(self._by_home, _household(host))
 
-    def _full(self, host: str) -> str:
+    def _full(self, home: str) -> str:
         if self._total >= self._limits.connections:
             return "connections"
-        if self._by_host[host] >= self._limits.connections_per_address:
+        if self._by_home.get(home, 0) >= self._limits.connections_per_address:
             return "connections_per_address"
         return ""
+
+
+def _household(host: str) -> str:
+    """Return what one household has: an IPv4 address, or the /64 of an IPv6 address, all of which is theirs."""
+    literal = literal_ip(host)
+    if isinstance(literal, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Address(int(literal) >> 64 << 64))
+    return host
+
+
+def _count_down(counter: Counter[T], key: T) -> None:
+    """Take one off; what is zero is not kept."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

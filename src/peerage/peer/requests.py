@@ -139,13 +139,14 @@ class BulkRequest:
         self.future = future
         self.buffer: memoryview | None = None
 
-    def answer(self, payload: memoryview) -> bool:
-        """The buffer is full; a reply that is not bulk breaks the rules."""
-        if payload:
-            raise ProtocolError("a message came where bytes were asked for")
+    def answer(self, payload: memoryview) -> bool:  # noqa: ARG002 -- the protocol's signature
+        """A reply that is no bulk frame breaks the rules, the empty one too."""
+        raise ProtocolError("a message came where bytes were asked for")
+
+    def filled(self) -> None:
+        """Resolve: the buffer is full."""
         if not self.future.done():
             self.future.set_result(self.buffer)
-        return True
 
     def fail(self, error: PeerageError) -> None:
         """Reject."""
@@ -187,6 +188,17 @@ class RequestTable:
         request = self._pending.get(tag)
         if request is not None and request.answer(payload):
             self._pending.pop(tag, None)
+
+    def fill(self, tag: int) -> None:
+        """Tell whoever waits for raw bytes that they have all come."""
+        request = self._pending.get(tag)
+        if isinstance(request, BulkRequest):
+            del self._pending[tag]
+            request.filled()
+
+    def forget(self, tag: int) -> None:
+        """Take off a request that was never sent."""
+        self._pending.pop(tag, None)
 
     def fail(self, tag: int, error: PeerageError) -> None:
         """End one request with an error."""

@@ -38,10 +38,10 @@ class Service:
         return ()
 
     async def start(self) -> None:
-        """Called once all of the above is in place."""
+        """Called when handlers and router are in place, before the stabilizers begin."""
 
     async def stop(self) -> None:
-        """Called before any of the above is taken off."""
+        """Called when its stabilizers have ended, before router and handlers are taken off."""
 
     def peer_connected(self, connection: PeerConnection) -> None:
         """A talk link came up."""

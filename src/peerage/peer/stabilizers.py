@@ -7,7 +7,6 @@ Rounds of many peers drift apart by a random jitter, so that a network does not 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -16,9 +15,7 @@ import msgspec
 
 from peerage.errors import LocalError
 from peerage.peer.metrics import Metrics
-from peerage.peer.tasks import TaskScope
-
-log = logging.getLogger("peerage.peer")
+from peerage.peer.tasks import TaskScope, contained
 
 DEFAULT_JITTER: Final = 0.1
 
@@ -47,35 +44,42 @@ class StabilizerSet:
         self._running: dict[int, asyncio.Task[None]] = {}
 
     def start(self, stabilizer: Stabilizer) -> None:
-        """Begin its rounds; starting the same one twice is a LocalError."""
+        """Begin its rounds; starting the same one twice, or one that would never pause, is a LocalError."""
         if id(stabilizer) in self._running:
             raise LocalError(f"stabilizer {stabilizer.name} runs already")
-        if stabilizer.interval <= 0:
-            raise LocalError(f"stabilizer {stabilizer.name} needs an interval above 0 seconds")
+        if stabilizer.interval <= 0 or not 0 <= stabilizer.jitter < 1:
+            raise LocalError(f"stabilizer {stabilizer.name} needs an interval above 0 seconds and a jitter below 1")
         self._running[id(stabilizer)] = self._tasks.start(self._rounds(stabilizer))
 
     async def stop(self, stabilizer: Stabilizer) -> None:
-        """End its rounds, the one under way too."""
+        """End its rounds, the one under way too, unless that is what calls."""
         task = self._running.pop(id(stabilizer), None)
-        if task is None:
+        if task is None or task is asyncio.current_task():
             return
         task.cancel()
-        if task is not asyncio.current_task():
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _rounds(self, stabilizer: Stabilizer) -> None:
-        if not stabilizer.at_once:
-            await self._pause(stabilizer)
-        while True:
-            try:
-                outcome = stabilizer.work()
-                if outcome is not None:
-                    await outcome
-            except Exception:  # boundary: the next round still runs
-                self._metrics.count("stabilizer_failed", stabilizer.name)
-                log.exception("a round of stabilizer %s failed", stabilizer.name)
-            await self._pause(stabilizer)
+        pause_first = not stabilizer.at_once
+        while self._running.get(id(stabilizer)) is asyncio.current_task():
+            if pause_first:
+                await self._pause(stabilizer)
+            with contained(self._metrics, "stabilizer_failed", stabilizer.name):
+                await _one_round(stabilizer)
+            pause_first = True
 
     async def _pause(self, stabilizer: Stabilizer) -> None:
         spread = self._rng.uniform(-stabilizer.jitter, stabilizer.jitter)
         await asyncio.sleep(stabilizer.interval * (1 + spread))
+
+
+async def _one_round(stabilizer: Stabilizer) -> None:
+    try:
+        outcome = stabilizer.work()
+        if outcome is not None:
+            await outcome
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise LocalError("something that the round waited for was cancelled") from error

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from peerage.errors import ConfigError, LocalError
+from peerage.errors import ConfigError, LocalError, StoreError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, PeerIdField
 from peerage.limits import MAX_ADDRESSES
@@ -48,9 +48,14 @@ class PeerInfo(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the owner of this node said something about it."""
         return self.friend or self.banned or bool(self.alias)
 
-    def worth(self) -> tuple[bool, bool, int, float]:
+    @property
+    def useful(self) -> bool:
+        """Whether it ever gave something."""
+        return self.bytes_from > 0 or self.hits_from > 0
+
+    def worth(self) -> tuple[bool, bool, int, bool, float]:
         """Order peers by how useful it is to remember and to dial them."""
-        return (self.kept, self.proved, -self.failures, self.last_seen)
+        return (self.kept, self.proved, -self.failures, self.useful, self.last_seen)
 
 
 class PeerTable:
@@ -80,21 +85,26 @@ class PeerTable:
     def hear_of(self, peer_id: PeerId, addresses: tuple[Address, ...]) -> bool:
         """Remember a peer that somebody told of; False when it adds nothing or there is no room for hearsay."""
         known = self._peers.get(peer_id)
-        fresh = tuple(address for address in addresses if address.is_dialable)[:MAX_ADDRESSES]
+        fresh = tuple(address for address in addresses if address.is_dialable)
         if peer_id == self._own_id or not fresh or (known is not None and known.proved):
             return False
         if known is None:
             if not self._room_for_hearsay():
                 return False
             known = PeerInfo(peer_id=peer_id)
-        self._peers[peer_id] = msgspec.structs.replace(known, addresses=fresh)
-        return True
+        kept = known.addresses if known.kept else ()  # what the owner of this node said comes before hearsay
+        merged = tuple(dict.fromkeys((*kept, *fresh)))[:MAX_ADDRESSES]
+        self._peers[peer_id] = msgspec.structs.replace(known, addresses=merged)
+        return merged != known.addresses
 
-    def met(self, peer_id: PeerId, addresses: tuple[Address, ...], now: float) -> None:
-        """A link to this peer came up; its addresses, newest first."""
+    def met(self, peer_id: PeerId, addresses: tuple[Address, ...], now: float) -> bool:
+        """A link to this peer came up; its addresses, newest first. False when only friends and bans leave no room."""
+        if peer_id not in self._peers and not self._room_for(peer_id):
+            return False
         known = self._peers.get(peer_id) or PeerInfo(peer_id=peer_id)
         merged = tuple(dict.fromkeys((*addresses, *known.addresses)))[:MAX_ADDRESSES]
         self._put(msgspec.structs.replace(known, addresses=merged, last_seen=now, links=known.links + 1, failures=0))
+        return True
 
     def failed(self, peer_id: PeerId) -> None:
         """A dial to this peer failed."""
@@ -160,6 +170,8 @@ class PeerTable:
             raw = path.read_bytes()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise ConfigError(f"the peer table {path} cannot be read: {error.strerror}") from error
         try:
             entries = msgspec.json.decode(raw, type=list[PeerInfo])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -170,25 +182,36 @@ class PeerTable:
             self._peers[entry.peer_id] = entry
 
     def save(self, path: Path) -> None:
-        """Write the table, all or nothing."""
+        """Write the table, all or nothing; raises StoreError when the disk refuses."""
         fresh = path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.encode(list(self._peers.values())))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(list(self._peers.values())))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            raise StoreError(f"the peer table {path} cannot be written: {error.strerror}") from error
 
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _put(self, info: PeerInfo) -> None:
         if info.peer_id == self._own_id:
             raise LocalError("a peer does not know itself")
-        if info.peer_id not in self._peers and self.full:
+        if info.peer_id not in self._peers and not self._room_for(info.peer_id):
+            raise LocalError(f"all {self._maximum} known peers are friends or banned; remove one first")
+        self._peers[info.peer_id] = info
+
+    def _room_for(self, peer_id: PeerId) -> bool:
+        """Make room for one more, at the cost of the least useful that nobody said anything about."""
+        if peer_id == self._own_id:
+            return False
+        if self.full:
             least = min(self._peers.values(), key=PeerInfo.worth)
             if least.kept:
-                raise LocalError(f"all {self._maximum} known peers are friends or banned; remove one first")
+                return False
             self.remove(least.peer_id)
-        self._peers[info.peer_id] = info
+        return True
 
     def _room_for_hearsay(self) -> bool:
         hearsay = sum(not each.proved for each in self._peers.values())

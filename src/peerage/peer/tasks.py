@@ -1,20 +1,32 @@
 """A scope for tasks: bounded, and none outlives it.
 
 Invariant: after `close` no task of the scope runs. An exception in a task is logged and counted; it never takes the
-node down. This is one of the two places that catch everything.
+node down. Here and in `dispatch` everything is caught, nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from peerage.errors import LimitError
 from peerage.peer.metrics import Metrics
 
 log = logging.getLogger("peerage.peer")
+
+
+@contextmanager
+def contained(metrics: Metrics, counter: str, name: str) -> Iterator[None]:
+    """Log and count whatever fails inside, under a counter and a fixed name; what follows still runs."""
+    try:
+        yield
+    except Exception:  # boundary: whatever fails here must not take the node down
+        metrics.count(counter, name)
+        log.exception("%s: %s", counter.replace("_", " "), name)
 
 
 class TaskScope:
@@ -33,16 +45,16 @@ class TaskScope:
     @property
     def full(self) -> bool:
         """Whether no further task may start."""
-        return len(self._tasks) >= self._maximum
+        return self._closed or len(self._tasks) >= self._maximum
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task; raises LimitError when too many run already."""
-        if self.full or self._closed:
+        if self.full:
             work.close()
             raise LimitError("tasks", "ours", f"no room for another task of {self._name}")
         task = asyncio.get_running_loop().create_task(self._guard(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, work))
         return task
 
     async def close(self) -> None:
@@ -54,8 +66,9 @@ class TaskScope:
         await asyncio.gather(*rest, return_exceptions=True)
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
+        with contained(self._metrics, "task_failed", self._name):
             await work
-        except Exception:  # boundary: whatever fails here must not take the node down
-            self._metrics.count("task_failed", self._name)
-            log.exception("a task of %s failed", self._name)
+
+    def _ended(self, work: Coroutine[Any, Any, None], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        work.close()  # in case the task was cancelled before its first step

@@ -22,6 +22,7 @@ BULK: Final = b"DATA"
 """The one frame type that carries raw content; all others carry MessagePack."""
 
 _SMALL_BUFFER: Final = 4096  # an idle link holds no more
+_CALM_READS: Final = 8  # small reads in a row after which a large buffer is given back
 _LARGE_BUFFER: Final = MAX_CONTROL_PAYLOAD + HEADER_BYTES + 190 * 1024  # room for a whole TLS read beside a message
 
 
@@ -68,6 +69,7 @@ class FrameReader:
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        self._calm = 0  # small reads since the large buffer was last of use
         self._bulk: memoryview | None = None  # what is still to be filled of the bulk payload under way
         self._bulk_tag = 0
         self._skip = 0  # bytes of an unwanted bulk payload still to come
@@ -104,10 +106,12 @@ class FrameReader:
         if not left:
             self._start = self._end = 0
         wanted = min(max(_SMALL_BUFFER, left + hint, self._missing()), _LARGE_BUFFER)
-        if len(self._buffer) < wanted:
+        self._calm = self._calm + 1 if wanted == _SMALL_BUFFER < len(self._buffer) else 0
+        if len(self._buffer) < wanted or self._calm > _CALM_READS:
             fresh = bytearray(wanted)
             fresh[:left] = self._view[self._start : self._end]
             self._buffer, self._view, self._start, self._end = fresh, memoryview(fresh), 0, left
+            self._calm = 0
         elif len(self._buffer) - self._end < wanted - left:
             self._view[:left] = bytes(self._view[self._start : self._end])
             self._start, self._end = 0, left

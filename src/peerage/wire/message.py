@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from peerage.errors import LimitError, LocalError, ProtocolError, RefusedError
-from peerage.limits import MAX_CONTROL_PAYLOAD
+from peerage.limits import MAX_CONTROL_PAYLOAD, MAX_REASON_CHARS
 from peerage.wire.frame import HEADER, HEADER_BYTES
 
 
@@ -64,7 +64,7 @@ class Refusal(Message, frozen=True, array_like=True):
 
     def as_error(self) -> RefusedError | LimitError:
         """Return what the asking side raises."""
-        reason = self.reason[:500]
+        reason = self.reason[:MAX_REASON_CHARS]
         if self.error == ErrorCode.LIMIT:
             return LimitError("remote", "theirs", reason)
         return RefusedError(self.error[:32], reason)
@@ -74,9 +74,13 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def append_message(out: bytearray, code: bytes, tag: int, message: Message) -> None:
-    """Append one frame with `message` to `out`; a message over 64 KiB is a LocalError."""
+    """Append one frame with `message` to `out`, all of it or nothing; one that cannot be sent is a LocalError."""
     start = len(out)
-    _encoder.encode_into(message, out, start + HEADER_BYTES)
+    try:
+        _encoder.encode_into(message, out, start + HEADER_BYTES)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        del out[start:]  # the encoder leaves what it had written so far
+        raise LocalError(f"this {type(message).__name__} cannot be sent: {error}") from error
     length = len(out) - start - HEADER_BYTES
     if length > MAX_CONTROL_PAYLOAD:
         del out[start:]
