@@ -98,6 +98,17 @@ def write_all(handle: int, data: memoryview, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
+def read_into(handle: int, buffer: memoryview, offset: int) -> int:
+    """Fill a buffer from an offset on, as far as the file goes; returns how many bytes that were."""
+    filled = 0
+    while filled < len(buffer):
+        count = os.preadv(handle, [buffer[filled:]], offset + filled)
+        if not count:
+            break
+        filled += count
+    return filled
+
+
 def read_all(handle: int, length: int, offset: int) -> bytes:
     """Read that many bytes at an offset, or fewer where the file ends."""
     data = os.pread(handle, length, offset)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from peerage.catalogue.record import Visibility
+from peerage.content.buffers import BufferPool
 from peerage.content.holding import FindHolding, Holding
 from peerage.content.messages import (
     MAX_NOTICE_PIECES,
@@ -66,6 +67,7 @@ class ContentExchange(Service):
         self._watches: dict[PeerConnection, Watch] = {}
         self._workers: dict[PeerId, asyncio.Task[None]] = {}
         self._told_queued: set[PeerId] = set()
+        self._buffers = BufferPool()
 
     async def start(self) -> None:
         """Begin without a speed limit."""
@@ -186,55 +188,60 @@ class ContentExchange(Service):
     async def _serve(self, peer_id: PeerId) -> None:
         """Send what one peer asked for, until its turn is over."""
         loop = asyncio.get_running_loop()
-        reading: deque[tuple[Job, asyncio.Future[bytes]]] = deque()
+        reading: deque[tuple[Job, memoryview, asyncio.Future[None]]] = deque()
         if peer_id in self._told_queued:
             self._told_queued.discard(peer_id)
             self._tell(peer_id, Unqueued())
         try:
             while True:
                 while len(reading) <= READ_AHEAD and (job := self._queue.take(peer_id)) is not None:
-                    read = self._reader_for(job)
-                    if read is not None:
-                        reading.append((job, loop.run_in_executor(self.peer.executor, read, job.piece)))
+                    holding = self._holding_for(job)
+                    if holding is not None:
+                        buffer = self._buffers.take(holding.space.length_of(job.piece))
+                        read = loop.run_in_executor(self.peer.executor, holding.read_piece, job.piece, buffer)
+                        reading.append((job, buffer, read))
                 if not reading:
                     return
-                job, read_ahead = reading.popleft()
-                await self._send(job, read_ahead)
+                job, buffer, read = reading.popleft()
+                await self._send(job, buffer, read)
         finally:
-            for _, unread in reading:
+            for _, _, unread in reading:
                 unread.cancel()
             self._workers.pop(peer_id, None)
             self._queue.end_turn(peer_id)
             self._admit()
 
-    def _reader_for(self, job: Job) -> Any:
+    def _holding_for(self, job: Job) -> Holding | None:
         watch = self._watches.get(job.connection)
         holding = watch.holdings.get(job.content) if watch else None
         if holding is None:
             job.later.refuse(Refusal(ErrorCode.NOT_FOUND, "this content is not shared here any more"))
             return None
-        return holding.read_piece if job.connection.is_open else None
+        return holding if job.connection.is_open else None
 
-    async def _send(self, job: Job, reading: asyncio.Future[bytes]) -> None:
+    async def _send(self, job: Job, buffer: memoryview, reading: asyncio.Future[None]) -> None:
         try:
-            data = await reading
+            await reading
         except PeerageError as error:
             self.peer.metrics.count("pieces_unreadable", type(error).__name__)
             if isinstance(error, StoreError):
                 self.forget([job.content])
             job.later.refuse(Refusal(ErrorCode.NOT_FOUND, "the holder cannot read that any more"))
             return
-        wait = self.rate.spend(len(data), asyncio.get_running_loop().time())
+        count = len(buffer)
+        wait = self.rate.spend(count, asyncio.get_running_loop().time())
         if wait:
             await asyncio.sleep(wait)
         try:
             await job.connection.drain()
-            job.later.answer(Bulk(data))
+            job.later.answer(Bulk(buffer))
         except LinkError:
             return
-        self._queue.spent(job.connection.peer_id, len(data))
-        self.peer.metrics.count("bytes_uploaded", amount=len(data))
-        self.peer.table.credit(job.connection.peer_id, bytes_to=len(data))
+        finally:
+            self._buffers.give_back(buffer)
+        self._queue.spent(job.connection.peer_id, count)
+        self.peer.metrics.count("bytes_uploaded", amount=count)
+        self.peer.table.credit(job.connection.peer_id, bytes_to=count)
 
     # --- news ---------------------------------------------------------------------------------------------------
 

@@ -69,10 +69,10 @@ class FinishedHolding:
         """Nothing ever changes."""
         return [], cursor
 
-    def read_piece(self, index: int) -> bytes:
-        """Return one piece; raises ChangedError when its file is no longer what was put in place."""
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read one piece; raises ChangedError when its file is no longer what was put in place."""
         location = self.space.locate(index)
         file = self._files.get(location.file)
         if file is None:
             raise ChangedError(f"piece {index} is not here")
-        return self._reader.read(file, location.offset, location.length)
+        self._reader.read(file, location.offset, buffer)

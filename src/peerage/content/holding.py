@@ -1,6 +1,6 @@
 """What can be served of one content: pieces of a shared file or folder, or those a download has so far.
 
-Invariant: `read_piece` returns a piece only as long as it is what the manifest says, as far as the disk tells; who may
+Invariant: `read_piece` reads a piece only as long as it is what the manifest says, as far as the disk tells; who may
 have it is decided by the exchange.
 """
 
@@ -31,8 +31,8 @@ class Holding(Protocol):
     def news(self, cursor: int) -> tuple[list[int], int]:
         """Return the pieces that came since a cursor (0 at first), and the cursor for the next time."""
 
-    def read_piece(self, index: int) -> bytes:
-        """Return one piece; blocks. Raises a StoreError when it cannot be read as it was."""
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read one piece into a buffer of its length; blocks. Raises a StoreError when it cannot be read as it was."""
 
 
 FindHolding = Callable[[bytes], Awaitable[Holding | None]]
@@ -55,9 +55,9 @@ class WholeHolding:
         """Nothing ever changes."""
         return [], cursor
 
-    def read_piece(self, index: int) -> bytes:
-        """Return one piece; raises ChangedError when its file is no longer what was hashed."""
-        return self._content.read_piece(index)
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read one piece; raises ChangedError when its file is no longer what was hashed."""
+        self._content.read_piece(index, buffer)
 
 
 class RunningHolding:
@@ -78,9 +78,9 @@ class RunningHolding:
         """Return the pieces that came since a cursor."""
         return self._scheduler.verified_since(cursor)
 
-    def read_piece(self, index: int) -> bytes:
-        """Return a piece that is here; blocks."""
-        return self._store.read_piece(index)
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read a piece that is here; blocks."""
+        self._store.read_piece(index, buffer)
 
 
 class LibraryHoldings:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from peerage.catalogue.hashing import FileStat
-from peerage.content.disk import read_all
+from peerage.content.disk import read_into
 from peerage.content.handles import Handles
 from peerage.content.manifest import PieceSpace
 from peerage.errors import ChangedError, StoreError
@@ -36,13 +36,13 @@ class SharedFiles:
     def __init__(self, limit: int = MAX_OPEN_FILES) -> None:
         self._handles: Handles[SharedFile] = Handles(_open, limit)
 
-    def read(self, file: SharedFile, offset: int, length: int) -> bytes:
-        """Return bytes of a file; raises ChangedError when it is not what was hashed, before or after the reading."""
+    def read(self, file: SharedFile, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer with bytes of a file; raises ChangedError when it is not, or no longer, what was hashed."""
         try:
             if FileStat.of(os.lstat(file.path)) != file.stat:
                 raise _changed(file)
             with self._handles.borrow(file) as handle:
-                data = read_all(handle, length, offset)
+                count = read_into(handle, buffer, offset)
                 after = os.fstat(handle)
         except OSError as error:
             self._handles.discard(file)
@@ -52,10 +52,9 @@ class SharedFiles:
         except ChangedError:
             self._handles.discard(file)
             raise
-        if FileStat.of(after) != file.stat or len(data) != length:
+        if FileStat.of(after) != file.stat or count != len(buffer):
             self._handles.discard(file)
             raise _changed(file)
-        return data
 
     def close(self) -> None:
         """Close all files."""
@@ -72,10 +71,10 @@ class SharedContent:
         self._files = files
         self._reader = reader
 
-    def read_piece(self, index: int) -> bytes:
-        """Return a piece; raises ChangedError when its file is no longer what was hashed."""
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read a piece into a buffer of its length; raises ChangedError when its file is not what was hashed."""
         location = self.space.locate(index)
-        return self._reader.read(self._files[location.file], location.offset, location.length)
+        self._reader.read(self._files[location.file], location.offset, buffer)
 
 
 def _open(file: SharedFile) -> int:

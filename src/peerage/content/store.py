@@ -28,7 +28,7 @@ from peerage.content.disk import (
     folder_below,
     folders_of,
     open_below,
-    read_all,
+    read_into,
     storing,
     write_all,
 )
@@ -103,17 +103,16 @@ class PartialStore:
             self._dirty.add(location.file)
         return True
 
-    def read_piece(self, index: int) -> bytes:
-        """Return a piece that is here; raises LocalError for one that is not."""
+    def read_piece(self, index: int, buffer: memoryview) -> None:
+        """Read a piece that is here into a buffer of its length; raises LocalError for one that is not."""
         with self._lock:
             if index not in self._held:
                 raise LocalError(f"piece {index} is not here yet")
         location = self.space.locate(index)
         with storing(self.target), self._handles.borrow(location.file) as handle:
-            data = read_all(handle, location.length, location.offset)
-        if len(data) != location.length:
+            count = read_into(handle, buffer, location.offset)
+        if count != location.length:
             raise StoreError(f"{self.target}: a file of it was cut short; start the download again")
-        return data
 
     def commit(self) -> int:
         """Flush what was written, and mark it; returns how many pieces that made safe.

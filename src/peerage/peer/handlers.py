@@ -23,7 +23,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 
 class Bulk(msgspec.Struct, frozen=True):
-    """An answer of raw bytes instead of a message, at most 16 MiB; the buffer must not change until it is sent."""
+    """An answer of raw bytes instead of a message, at most 16 MiB."""
 
     data: bytes | bytearray | memoryview
 

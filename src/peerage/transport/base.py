@@ -52,7 +52,7 @@ class Link(Protocol):
         """Begin to deliver; before it nothing is read."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, in order; the buffer now belongs to the link and must not be changed."""
+        """Send, in order; `data` has been taken when this returns, so its buffer may be used again."""
 
     def unsent(self) -> int:
         """Return how many bytes wait to be sent."""

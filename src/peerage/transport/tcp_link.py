@@ -19,6 +19,7 @@ from peerage.transport.base import Receiver
 from peerage.transport.tls_session import CHUNK, TlsSession
 
 ROOM: Final = 256 * KIB  # bytes read from a socket at once
+_BATCH: Final = 256 * KIB  # bytes handed to a socket at once
 _WRITE_HIGH: Final = MIB  # bytes unsent at which the writer is told to pause
 
 
@@ -109,9 +110,10 @@ class TcpLink(asyncio.BufferedProtocol):
         if len(data) <= CHUNK:
             transport.write(self._session.encrypt(memoryview(data)))
             return
-        view = memoryview(data)
-        for start in range(0, len(view), CHUNK):
-            transport.write(self._session.encrypt(view[start : start + CHUNK]))
+        view, encrypt = memoryview(data), self._session.encrypt
+        for start in range(0, len(view), _BATCH):
+            batch = view[start : start + _BATCH]
+            transport.writelines([encrypt(batch[at : at + CHUNK]) for at in range(0, len(batch), CHUNK)])
 
     def unsent(self) -> int:
         """Return how many bytes wait to be sent."""
