@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -29,9 +29,21 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 
 class Request(Message, Generic[ReplyT], frozen=True, array_like=True):
-    """A message that is answered by a `reply`, or by several where the answer comes in parts."""
+    """A message that is answered by a `reply`, or by several where the answer comes in parts.
+
+    `class Ask(Request[Told])` says it; `reply` has to be given only where the class is not known yet.
+    """
 
     reply: ClassVar[type[Message]] = Message
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take the reply from the brackets."""
+        super().__init_subclass__(**options)
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if get_origin(base) is Request and "reply" not in cls.__dict__:
+                (kind,) = get_args(base)
+                if isinstance(kind, type):
+                    cls.reply = kind
 
 
 class Done(Message, frozen=True, array_like=True):

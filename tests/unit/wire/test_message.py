@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -47,10 +48,8 @@ def test_round_trip(text: str, numbers: list[int], tag: int) -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_is_a_protocol_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ProtocolError):
         decode(Told, data)
-    except ProtocolError as error:
-        assert "Told" in str(error)
 
 
 def test_nesting_without_end_is_a_protocol_error() -> None:
@@ -103,3 +102,15 @@ def test_a_refusal_is_cut_to_a_readable_length() -> None:
     assert isinstance(error, RefusedError)
     assert len(error.code) <= 32
     assert len(error.reason) == MAX_REASON_CHARS
+
+
+def test_the_reply_is_taken_from_the_brackets() -> None:
+    class Ask(Request[Told], frozen=True):
+        code: ClassVar[bytes] = b"ASK_"
+
+    class Again(Request[Told], frozen=True):
+        code: ClassVar[bytes] = b"AGAI"
+        reply: ClassVar[type[Message]] = Loose
+
+    assert Ask.reply is Told
+    assert Again.reply is Loose
