@@ -25,7 +25,7 @@ from peerage.identity.keys import PeerId
 
 ResultT = TypeVar("ResultT")
 
-_PIECE: Final = 2000  # records added in one transaction: 50 ms, which a search may have to wait for
+_PIECE: Final = 5000  # records added in one transaction: a search may have to wait for one, about 0.15 s
 _PAGE: Final = 1000
 
 

@@ -37,10 +37,10 @@ _UNREADABLE: Final = (
     ValueError,
     struct.error,
 )
-# The same thing has another name in each format; `easy` settles most, the rest are MP4 atoms and ASF attributes.
-_TITLE: Final = ("title", "\xa9nam", "Title")
-_ARTIST: Final = ("artist", "\xa9ART", "Author", "albumartist")
-_ALBUM: Final = ("album", "\xa9alb", "WM/AlbumTitle")
+# The same thing has another name in each format: `easy` settles most, the rest are of ASF and of ID3 in WAV and AIFF.
+_TITLE: Final = ("title", "Title", "TIT2")
+_ARTIST: Final = ("artist", "Author", "TPE1", "albumartist")
+_ALBUM: Final = ("album", "WM/AlbumTitle", "TALB")
 _MAX_DURATION: Final = 1e8
 _MAX_BITRATE: Final = 2**40
 
@@ -72,11 +72,13 @@ def _meta_of(file: Any) -> Meta:
 def _first(tags: Any, names: tuple[str, ...]) -> str:
     """Return the first tag of these names that holds text."""
     for name in names:
-        if name in tags:
+        try:
             values = tags[name]
-            text = str(values[0] if isinstance(values, list) and values else values).strip()
-            if text:
-                return showable(text, 4 * MAX_META_CHARS)[:MAX_META_CHARS]
+        except (KeyError, ValueError):  # some formats refuse to be asked for a name that they cannot have
+            continue
+        text = str(values[0] if isinstance(values, list) and values else values).strip()
+        if text:
+            return showable(text, 4 * MAX_META_CHARS)[:MAX_META_CHARS]
     return ""
 
 

@@ -17,6 +17,7 @@ from peerage.catalogue.query import Query
 from peerage.catalogue.query_sql import Compiled, Parameter, compile_query
 from peerage.catalogue.ranking import rank
 from peerage.catalogue.record import Record, decode
+from peerage.catalogue.schema import HAS_CONTENT
 from peerage.errors import LimitError
 from peerage.limits import MAX_SEARCH_HITS, SEARCH_POOL, SEARCH_STEPS
 
@@ -47,12 +48,12 @@ class RecordFinder:
 
     def by_content(self, content: bytes, audience: Audience) -> list[Record]:
         """Return who has one content, the newest records first, at most MAX_SEARCH_HITS."""
-        where = f"records.content = ? AND {self._visible(audience)}"
-        return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?", (content, MAX_SEARCH_HITS))
+        where = f"{HAS_CONTENT} AND {self._visible(audience)}"
+        return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?2", (content, MAX_SEARCH_HITS))
 
     def at(self, content: bytes, slot: int) -> Record | None:
         """Return the record in one slot."""
-        found = self._decoded("WHERE records.content = ? AND records.slot = ?", (content, slot))
+        found = self._decoded(f"WHERE {HAS_CONTENT} AND records.slot = ?2", (content, slot))
         return found[0] if found else None
 
     def own_after(self, row: int, audience: Audience, count: int) -> Page:

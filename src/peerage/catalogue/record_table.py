@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from peerage.catalogue.record import Record, Visibility, encode
+from peerage.catalogue.schema import HAS_CONTENT
 from peerage.identity.keys import PeerId, peer_id_of
 from peerage.limits import MAX_LEARNED_RECORDS, MAX_RECORDS_PER_HOLDER
 
@@ -59,7 +60,7 @@ class RecordTable:
         """Store what this node shares; a record for a slot that is taken replaces the one that is there."""
         fresh = {(record.content, record.slot()): record for record in records}
         self._delete([row for key in fresh for row, _ in self._find(*key)])
-        self._insert(fresh.items())
+        self._insert(fresh.items(), {record.holder: self.owner for record in records})
         return Added(added=len(fresh))
 
     def put_learned(self, records: Sequence[Record]) -> Added:
@@ -81,7 +82,7 @@ class RecordTable:
                 stale += [number for number, _ in found]
                 room[row] -= 1
         self._delete(stale)
-        self._insert(fresh.items())
+        self._insert(fresh.items(), rows)
         self._tally(Counter(dict.fromkeys(rows.values(), 0)))  # who was new and brought nothing is not kept
         self._evict()
         return Added(len(fresh), known, refused)
@@ -89,7 +90,7 @@ class RecordTable:
     def remove(self, holder: PeerId, contents: Iterable[bytes]) -> int:
         """Remove all records of one holder about these contents; returns how many there were."""
         row = self._known_row(holder)
-        sql = "SELECT id FROM records WHERE content = ? AND holder = ?"
+        sql = f"SELECT id FROM records WHERE {HAS_CONTENT} AND +holder = ?2"  # noqa: S608 - by content, not by holder
         numbers = [found[0] for content in contents for found in self._db.execute(sql, (content, row))]
         self._delete(numbers)
         return len(numbers)
@@ -127,17 +128,16 @@ class RecordTable:
         return int(self._db.execute("SELECT records FROM holders WHERE id = ?", (row,)).fetchone()[0])
 
     def _find(self, content: bytes, slot: int) -> list[tuple[int, int]]:
-        sql = "SELECT id, issued FROM records WHERE content = ? AND slot = ?"
+        sql = f"SELECT id, issued FROM records WHERE {HAS_CONTENT} AND slot = ?2"  # noqa: S608
         return self._db.execute(sql, (content, slot)).fetchall()
 
-    def _insert(self, fresh: Iterable[tuple[tuple[bytes, int], Record]]) -> None:
-        """Insert records whose slots are free."""
+    def _insert(self, fresh: Iterable[tuple[tuple[bytes, int], Record]], holder_rows: Mapping[bytes, int]) -> None:
+        """Insert records whose slots are free; `holder_rows` are the rows of their public keys in `holders`."""
         number = self._db.execute("SELECT ifnull(max(id), 0) FROM records").fetchone()[0]
         rows, bodies, holders = [], [], Counter[int]()
-        known: dict[bytes, int] = {}
         for (_, slot), record in fresh:
             number += 1
-            holder = known.get(record.holder) or known.setdefault(record.holder, self._holder_row(record.peer_id))
+            holder = holder_rows[record.holder]
             words = record.words()
             holders[holder] += 1
             rows.append(_row(number, slot, holder, record, len(words)))

@@ -24,8 +24,8 @@ _PRAGMAS: Final = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;       -- after a crash of the machine the last moments may be missing, never broken
 PRAGMA secure_delete = OFF;        -- nothing secret is in here, and overwriting costs
-PRAGMA cache_size = -32768;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA cache_size = -65536;         -- KiB, taken only as the catalogue grows: holds the tops of all indexes
+PRAGMA wal_autocheckpoint = 16000; -- pages: scattered index pages are written back once for many changes
 PRAGMA journal_size_limit = 67108864;
 PRAGMA foreign_keys = OFF;
 PRAGMA temp_store = MEMORY;
@@ -33,7 +33,8 @@ PRAGMA temp_store = MEMORY;
 # `records` is narrow, so that a scan for a filter reads little; texts and the signed bytes are in `bodies`. The index
 # holds words that are already folded and cut: its own tokenizer only splits at spaces. `entries` says what each share
 # consists of, with what the disk said about each file when it was hashed; `hashes` keeps every file hashed so far, so
-# that nothing is hashed twice.
+# that nothing is hashed twice. Content ids are random, so their index grows slow first: it holds 8 bytes of each.
+HAS_CONTENT: Final = "substr(records.content, 1, 8) = substr(?1, 1, 8) AND records.content = ?1"
 _TABLES: Final = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE holders (id INTEGER PRIMARY KEY, peer_id BLOB NOT NULL UNIQUE, records INTEGER NOT NULL DEFAULT 0);
@@ -42,7 +43,7 @@ CREATE TABLE records (
     visibility INTEGER NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL, mime TEXT NOT NULL,
     extension TEXT NOT NULL, duration REAL NOT NULL, issued INTEGER NOT NULL, width INTEGER NOT NULL
 );
-CREATE UNIQUE INDEX record_slots ON records (content, slot);
+CREATE INDEX record_slots ON records (substr(content, 1, 8), slot);
 CREATE INDEX record_holders ON records (holder);
 CREATE TABLE bodies (id INTEGER PRIMARY KEY, words TEXT NOT NULL, body BLOB NOT NULL);
 CREATE VIRTUAL TABLE word_index USING fts5 (
