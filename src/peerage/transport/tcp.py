@@ -92,7 +92,12 @@ class _Server:
             self._gate.handshake_failed("crowded-out")
         task = asyncio.create_task(self._handshake(stranger))
         self.handshakes[task] = None
-        task.add_done_callback(lambda done: self.handshakes.pop(done, None))
+        task.add_done_callback(partial(self._over, stranger))
+
+    def _over(self, stranger: socket.socket, handshake: asyncio.Task[None]) -> None:
+        self.handshakes.pop(handshake, None)
+        if handshake.cancelled():
+            stranger.close()  # a task that was cancelled before its first step has not even begun to own it
 
     async def _handshake(self, stranger: socket.socket) -> None:
         link = self._make_link()

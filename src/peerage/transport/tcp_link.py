@@ -21,6 +21,7 @@ from peerage.transport.tls_session import CHUNK, TlsSession
 ROOM: Final = 256 * KIB  # bytes read from a socket at once
 _BATCH: Final = 256 * KIB  # bytes handed to a socket at once
 _WRITE_HIGH: Final = MIB  # bytes unsent at which the writer is told to pause
+_LINGER: Final = 30.0  # seconds that a closed link waits for the other side to close too
 
 
 class TcpLink(asyncio.BufferedProtocol):
@@ -42,12 +43,17 @@ class TcpLink(asyncio.BufferedProtocol):
         self._delivering = False
         self._lost: Exception | None = None
         self._closed = False
+        self._aborted = False
+        self._farewell: asyncio.TimerHandle | None = None  # set once this side has closed
 
     # --- what asyncio calls -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake."""
+        """Begin the handshake, if anybody still wants it."""
         self._transport = cast(asyncio.Transport, transport)
+        if self._aborted:
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH)
         self.remote = address_of(transport.get_extra_info("peername"))
         self.local = address_of(transport.get_extra_info("sockname"))
@@ -59,6 +65,8 @@ class TcpLink(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take the bytes out of the shared room, and pass on what they say."""
+        if self._farewell is not None:
+            return  # nobody is interested any more
         self._session.receive(self._room[:nbytes])
         if self.secured.done():
             self._deliver()
@@ -82,6 +90,8 @@ class TcpLink(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver, or remember it for the one who comes."""
         self._closed, self._lost = True, self._lost or exc
+        if self._farewell is not None:
+            self._farewell.cancel()
         if not self.secured.done():
             self.secured.set_exception(exc or ConnectionResetError("the other side hung up"))
             self.secured.exception()  # nobody may be waiting for it
@@ -105,7 +115,7 @@ class TcpLink(asyncio.BufferedProtocol):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send, in order; `data` has been taken when this returns."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or self._farewell is not None or transport.is_closing():
             return
         if len(data) <= CHUNK:
             transport.write(self._session.encrypt(memoryview(data)))
@@ -122,7 +132,7 @@ class TcpLink(asyncio.BufferedProtocol):
     def pause_reading(self) -> None:
         """Take no more from the other side."""
         self._paused = True
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and self._farewell is None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
@@ -132,18 +142,32 @@ class TcpLink(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def close(self) -> None:
-        """Send what is waiting and a farewell, then end."""
-        if self._transport is not None and not self._transport.is_closing():
-            if self.secured.done() and not self.secured.exception():
-                self._transport.write(self._session.close())
-            self._transport.close()
+        """Send what is waiting and a farewell, then end when the other side has read it.
+
+        A socket that is closed while bytes wait to be read from it drops what it has not sent yet (RFC 2525, 2.17);
+        so this one is closed for writing only, and what still comes is thrown away.
+        """
+        transport = self._transport
+        if transport is None or not self.secured.done() or self.secured.exception():
+            self.abort()
+        elif self._farewell is None and not transport.is_closing():
+            transport.write(self._session.close())
+            self._farewell = asyncio.get_running_loop().call_later(_LINGER, self.abort)
+            transport.write_eof()
+            self._resume()
 
     def abort(self) -> None:
         """End now."""
-        if self._transport is not None:
+        self._aborted = True  # also when there is no connection yet: one may be on its way
+        if self._transport is not None and not self._closed:
             self._transport.abort()
 
     # --- inside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _over(self) -> bool:
+        """Whether this side wants nothing more of the other."""
+        return self._aborted or self._farewell is not None
 
     def _shake_hands(self) -> None:
         transport = self._transport
@@ -169,13 +193,13 @@ class TcpLink(asyncio.BufferedProtocol):
         self._delivering = True
         session = self._session
         try:
-            while (receiver := self._receiver) is not None and not self._paused:
+            while (receiver := self._receiver) is not None and not self._paused and not self._over:
                 count = session.decrypt_into(receiver.get_buffer(session.pending))
                 if count:
                     receiver.buffer_updated(count)
                 if session.ended:
                     self.close()
-                if not count or session.ended:
+                elif not count:
                     break
         except ssl.SSLError as error:
             self._lost = error
