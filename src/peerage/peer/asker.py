@@ -33,7 +33,9 @@ class Asker:
         self._timer: asyncio.TimerHandle | None = None
         self.answered = self._requests.answer  # called for each reply: not even a method in between
 
-    def __len__(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their answer."""
         return len(self._requests)
 
     # --- asking ---------------------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ class PeerConnection:
     @property
     def waiting(self) -> int:
         """How many requests of this side wait for their answer."""
-        return len(self._asker)
+        return self._asker.waiting
 
     # --- life -----------------------------------------------------------------------------------------------
 
@@ -136,10 +136,10 @@ class PeerConnection:
         if self._out.closed is not None:
             raise self._out.closed
 
-    def close(self) -> None:
-        """Send what waits, then end the link."""
+    def close(self, reason: str = "this side closed the link") -> None:
+        """Send what waits, then end the link; what waits on it fails with the reason."""
         self._out.flush()
-        self._out.close(LinkLostError("this side closed the link"))
+        self._out.close(LinkLostError(reason))
         self._link.close()
 
     def abort(self, error: PeerageError) -> None:

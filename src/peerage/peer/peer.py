@@ -68,7 +68,7 @@ class Peer:
         self._stop_asked = asyncio.Event()
         self._stopping = asyncio.Lock()
         self.add_handler(Ping, lambda _connection, _message: Pong())
-        self.add_handler(Quit, lambda connection, _message: connection.close())
+        self.add_handler(Quit, lambda connection, _message: connection.close("the other side has left"))
 
     # --- life -----------------------------------------------------------------------------------------------------
 

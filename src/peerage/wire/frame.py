@@ -64,7 +64,7 @@ class FrameReader:
     """Turns reads into frames, without I/O: `get_buffer`, fill it, `advance`; or simply `feed`."""
 
     def __init__(self, sink: BulkSink | None = None) -> None:
-        self._sink: BulkSink = sink or NoBulk()
+        self._sink: BulkSink = NoBulk() if sink is None else sink
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
         self._start = 0
