@@ -18,6 +18,7 @@ import msgspec
 
 from peerage.errors import ConfigError
 from peerage.identity.network import PUBLIC_NETWORK
+from peerage.limits import UPLOAD_SLOTS
 
 DEFAULT_PORT: Final = 7411
 DEFAULT_API_PORT: Final = 7412
@@ -31,7 +32,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     down: RateSetting = 0
     up: RateSetting = 0
-    upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+    upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = UPLOAD_SLOTS
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +90,7 @@ TEMPLATE: Final = f"""\
 # down = 0
 # up = 0
 # How many peers are served at once; the others wait for their turn.
-# upload_slots = 8
+# upload_slots = {UPLOAD_SLOTS}
 
 [log]
 # debug, info, warning or error. The log is in the file "log" of this folder.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TextIO, TypeVar
 
 from peerage.app.cli.formats import clean, json_line
 
@@ -107,18 +107,15 @@ class Output:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
+        listed = list(rows)
+        used = [at for at in range(len(columns)) if any(row[at] for row in listed)]
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(
-                Text(column.title),
-                justify="right" if column.right else "left",
-                no_wrap=True,
-                overflow="ellipsis" if not column.whole else "fold",
-                min_width=None if column.whole else 12,
-                style=column.style,
-            )
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+        for column in (columns[at] for at in used):
+            # What must stay whole is not wrapped, so Rich narrows the other columns; their cells are cut instead.
+            justify: Literal["left", "right"] = "right" if column.right else "left"
+            table.add_column(Text(column.title), justify=justify, no_wrap=column.whole, style=column.style)
+        for row in listed:
+            table.add_row(*(Text(row[at], no_wrap=True, overflow="ellipsis") for at in used))
         self._console.print(table)
 
     def _flush_and_write(self, text: str) -> None:

@@ -1,0 +1,120 @@
+"""`search`: what others share, found by its words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from peerage.app.api.models import Hit, HitFound, Media, SearchEnded
+from peerage.app.cli import formats
+from peerage.app.cli.client import Client
+from peerage.app.cli.command import Command, Json
+from peerage.app.cli.output import Column
+from peerage.app.cli.progress import Meter, Step
+from peerage.limits import MAX_SEARCH_HITS
+
+_COLUMNS: Final = (
+    Column("#", right=True, style="bold"),
+    Column("name", whole=False),
+    Column("size", right=True),
+    Column("type"),
+    Column("sources", right=True),
+    Column("about", whole=False, style="dim"),
+)
+_MAX_TIMEOUT: Final = 300.0
+
+
+class _Search:
+    """One search as it goes on: the hits by their number, and how it ended."""
+
+    def __init__(self) -> None:
+        self.hits: dict[int, Hit] = {}
+        self.ended: SearchEnded | None = None
+        self.interrupted = False
+
+    @property
+    def in_order(self) -> list[Hit]:
+        return [self.hits[number] for number in sorted(self.hits)]
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY",
+            help='Words, "phrases", -without, OR, word*, and filters such as type:audio ext:flac size:>10MB.',
+            show_default=False,
+        ),
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=MAX_SEARCH_HITS, help="Stop after so many hits.")] = 50,
+    timeout: Annotated[float, typer.Option(min=0.1, max=_MAX_TIMEOUT, help="Stop after so many seconds.")] = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Find what others share; download a hit with "peerage get NUMBER"."""
+    if unknown := [word for word in query if word.startswith("--")]:
+        raise typer.BadParameter(f"there is no option {unknown[0]}", ctx=context)
+    command = Command.of(context, as_json)
+    with command.node() as node:
+        found = _run(command, node, " ".join(query), limit, timeout)
+    command.output.records(found.in_order, _COLUMNS, _row)
+    _tell_end(command, found)
+    if found.interrupted:
+        raise KeyboardInterrupt
+
+
+def _run(command: Command, node: Client, text: str, limit: int, timeout: float) -> _Search:
+    """Search until it ends; Ctrl-C ends it, too, with what was found so far."""
+    found = _Search()
+    started = time.monotonic()
+    try:
+        with Meter(command.output, "searching") as meter:
+            for event in node.search(text, limit=limit, timeout=timeout):
+                if isinstance(event, HitFound):
+                    found.hits[event.hit.number] = event.hit
+                elif isinstance(event, SearchEnded):
+                    found.ended = event
+                left = timeout - (time.monotonic() - started)
+                meter.show(Step(note=formats.count(len(found.hits), "hit"), eta=max(left, 0.0)))
+    except KeyboardInterrupt:
+        found.interrupted = True
+    return found
+
+
+def _row(hit: Hit) -> Sequence[str]:
+    return (
+        str(hit.number),
+        hit.name,
+        formats.size(hit.size),
+        hit.type,
+        "yours" if hit.mine else str(hit.sources),
+        _about(hit.meta) or hit.path,
+    )
+
+
+def _about(meta: Media | None) -> str:
+    """Say what an audio or video file is: "Artist: Title (Album), 3:05 min"."""
+    if meta is None:
+        return ""
+    title = f"{meta.artist}: {meta.title}" if meta.artist and meta.title else meta.artist or meta.title
+    album = f"({meta.album})" if meta.album else ""
+    length = formats.duration(meta.duration) if meta.duration else ""
+    return ", ".join(filter(None, (" ".join(filter(None, (title, album))), length)))
+
+
+def _tell_end(command: Command, found: _Search) -> None:
+    end = found.ended
+    took = f" in {formats.duration(end.seconds)}" if end else ""
+    if not found.hits:
+        command.output.hint(f"Nothing was found{took}. {_advice(command)}")
+        return
+    command.output.hint(f"{formats.count(len(found.hits), 'hit')}{took}. Download one with: peerage get NUMBER")
+
+
+def _advice(command: Command) -> str:
+    if command.was_temporary:
+        return "Your node is not running all the time, so it may know few peers; start it with: peerage up"
+    return "See whom your node is connected to with: peerage peers"

@@ -1,0 +1,110 @@
+"""`connect`, `peers`, `friend`, `ban`: whom this node knows and what it thinks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from peerage.app.api.models import ConnectBody, PeerBody, PeerEntry
+from peerage.app.cli import formats
+from peerage.app.cli.client import Client, quoted
+from peerage.app.cli.command import Command, Json
+from peerage.app.cli.output import Column
+from peerage.app.cli.progress import Meter, Step
+
+_COLUMNS: Final = (
+    Column("peer"),
+    Column("name", whole=False),
+    Column("state"),
+    Column("address", whole=False),
+    Column("ping", right=True),
+    Column("received", right=True),
+    Column("sent", right=True),
+    Column("runs", whole=False, style="dim"),
+)
+_SHORT: Final = 12  # characters of an id in a table: enough to name a peer by
+
+PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="A peer id or its beginning.", show_default=False)]
+Undo = Annotated[bool, typer.Option("--undo", help="Take it back.")]
+
+
+def connect(
+    context: typer.Context,
+    address: Annotated[
+        str, typer.Argument(metavar="HOST:PORT", help="An address, PEER_ID@HOST:PORT, or a link.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Connect to a peer; it is remembered for the next start."""
+    command = Command.of(context, as_json)
+    with command.node() as node, Meter(command.output, f"connecting to {address}", quiet=0.0) as meter:
+        meter.show(Step())
+        peer = node.post("peers/connect", PeerEntry, ConnectBody(address=address))
+    if as_json:
+        command.output.emit(peer)
+    command.output.say(f"Connected to {_called(peer)}")
+    if command.was_temporary:
+        command.output.hint("It is remembered for when your node runs; start it with: peerage up")
+
+
+def peers(context: typer.Context, as_json: Json = False) -> None:
+    """List the peers that this node is connected to or remembers."""
+    command = Command.of(context, as_json)
+    with command.node() as node:
+        listed = node.get("peers", list[PeerEntry])
+    if not listed:
+        command.output.hint("No peers yet; connect to one with: peerage connect HOST:PORT")
+        return
+    command.output.records(listed, _COLUMNS, _row)
+
+
+def _row(peer: PeerEntry) -> Sequence[str]:
+    state = ["connected"] if peer.connected else []
+    state += ["friend"] if peer.friend else []
+    state += ["banned"] if peer.banned else []
+    return (
+        peer.peer_id[:_SHORT],
+        peer.name,
+        ", ".join(state) or "remembered",
+        peer.addresses[0] if peer.addresses else "",
+        f"{peer.latency * 1000:.0f} ms" if peer.latency is not None else "",
+        formats.size(peer.received),
+        formats.size(peer.sent),
+        peer.agent,
+    )
+
+
+def friend(
+    context: typer.Context,
+    peer: PeerArgument,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What you call this peer.")] = None,
+    undo: Undo = False,
+    as_json: Json = False,
+) -> None:
+    """Make a peer your friend: it finds and fetches what you share with friends."""
+    command = Command.of(context, as_json)
+    with command.node() as node:
+        changed = _change(node, peer, PeerBody(friend=not undo, name=name))
+    if as_json:
+        command.output.emit(changed)
+    command.output.say(f"{_called(changed)} is {'no longer' if undo else 'now'} your friend")
+
+
+def ban(context: typer.Context, peer: PeerArgument, undo: Undo = False, as_json: Json = False) -> None:
+    """Have nothing to do with a peer any more."""
+    command = Command.of(context, as_json)
+    with command.node() as node:
+        changed = _change(node, peer, PeerBody(banned=not undo))
+    if as_json:
+        command.output.emit(changed)
+    command.output.say(f"{_called(changed)} is {'no longer' if undo else 'now'} banned")
+
+
+def _change(node: Client, peer: str, body: PeerBody) -> PeerEntry:
+    return node.patch(f"peers/{quoted(peer)}", PeerEntry, body)
+
+
+def _called(peer: PeerEntry) -> str:
+    return f"{peer.name} ({peer.peer_id[:_SHORT]})" if peer.name else peer.peer_id

@@ -1,0 +1,238 @@
+"""Downloading, as a person does it: by a link, a hit, the number of a hit, or an id; into a folder.
+
+Invariant: a name from elsewhere becomes a path only through content/names.py. What is not known of a content (its
+sources, its size) is looked for by the download itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from peerage.app import views
+from peerage.app.api import models
+from peerage.app.naming import Named, UnknownNameError, find
+from peerage.app.recent import RecentHits
+from peerage.catalogue.database import Database
+from peerage.catalogue.library import Library
+from peerage.content.download import Download, DownloadState, Wanted
+from peerage.content.names import safe_name
+from peerage.content.picker import Priority
+from peerage.content.source import Source
+from peerage.content.transfers import Transfers
+from peerage.errors import AddressError, LocalError, StoreError, TargetExistsError
+from peerage.identity.address import Address
+from peerage.identity.keys import ID_CHARS, PeerId, format_id, parse_id
+from peerage.identity.link import ContentLink, LinkSource, is_link, parse_link
+from peerage.overlay.base import LocateRequest, Overlay
+from peerage.peer.peer import Peer
+
+RESTING: Final = frozenset({"done", "failed", "paused", "cancelled"})
+_LOOK_INTERVAL: Final = 0.25  # seconds between two looks at a download that somebody watches
+_CHANGES_INTERVAL: Final = 0.5  # and at all of them
+_QUIET: Final = 15.0  # seconds after which a stream of changes shows that it lives
+
+
+class FetchParts(NamedTuple):
+    """What downloading needs; `folder` is where downloads go, `myself` how a link names this node."""
+
+    peer: Peer
+    transfers: Transfers
+    library: Library
+    recent: RecentHits
+    folder: Path
+    myself: Callable[[], tuple[LinkSource, ...]]
+
+
+class Fetching:
+    """The downloads of this node."""
+
+    def __init__(self, parts: FetchParts) -> None:
+        self._parts = parts
+        self._transfers = parts.transfers
+
+    async def get(self, target: str | models.Hit, into: str | Path | None = None, only: str | None = None) -> Download:
+        """Begin a download, or go on with the one that is listed; see `models.GetBody` for what a target can be."""
+        link = self._meant(target)
+        listed = next((each for each in self._transfers.all() if each.content_id == link.content), None)
+        if listed is not None and into is None and only in {None, listed.wanted.only}:
+            return await self._again(listed, link)
+        await self._check_not_mine(link)
+        folder = _absolute(into) if into is not None else self._parts.folder
+        path = folder / safe_name(link.name or format_id(link.content)[:16])
+        wanted = Wanted(content=link.content, target=path, only=only or "", size=link.size)
+        if listed is None:
+            await self._parts.peer.in_thread(_check_folder, folder)
+        return await self._transfers.add(wanted, self._sources(link))
+
+    async def pause(self, said: str) -> Download:
+        """Stop a download and keep what it has; raises LocalError when it has ended."""
+        download = self.find(said)
+        if download.state in {DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED}:
+            raise LocalError(f"{download.status().name} is {download.state.value}; there is nothing to pause")
+        await self._transfers.pause(download.content_id)
+        return download
+
+    async def resume(self, said: str) -> Download:
+        """Go on with a download that was paused or failed; one that runs is left alone."""
+        download = self.find(said)
+        if download.state is DownloadState.DONE:
+            raise LocalError(f"{download.status().name} is complete already: {download.status().path}")
+        await self._transfers.resume(download.content_id)
+        return download
+
+    async def cancel(self, said: str) -> Download:
+        """Give a download up and delete what is unfinished; a finished one only leaves the list."""
+        download = self.find(said)
+        await self._transfers.cancel(download.content_id)
+        return download
+
+    def prioritise(self, said: str, level: str, only: str | None = None) -> Download:
+        """Fetch the files that fit `only` (None: all) sooner, later or not at all."""
+        download = self.find(said)
+        download.set_priority(only or "*", Priority[level.upper()])
+        return download
+
+    def find(self, said: str) -> Download:
+        """Return the download that a link, an id, its beginning or a name means; raises LocalError."""
+        if is_link(said):
+            return self._transfers.get(parse_link(said).content)
+        items = [(Named(format_id(each.content_id), each.status().name), each) for each in self._transfers.all()]
+        return find(said, items, "transfer")
+
+    def view(self, download: Download) -> models.Transfer:
+        """Show a download."""
+        return views.transfer_view(download, self._parts.myself())
+
+    def views(self) -> list[models.Transfer]:
+        """Show all downloads, the oldest first."""
+        myself = self._parts.myself()
+        return [views.transfer_view(download, myself) for download in self._transfers.all()]
+
+    async def progress(self, download: Download) -> AsyncGenerator[models.TransferEvent | None, None]:
+        """Show a download whenever it has changed, until it rests; None now and then while nothing changes."""
+        async for event in _changes(lambda: [self.view(download)], _LOOK_INTERVAL):
+            if isinstance(event, models.TransferGone):
+                return
+            yield event
+            if event is not None and event.transfer.state in RESTING:
+                return
+
+    def changes(self) -> AsyncGenerator[models.TransferEvent | models.TransferGone | None, None]:
+        """Show every download, then what changes, for ever; None now and then while nothing does."""
+        return _changes(self.views, _CHANGES_INTERVAL)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _meant(self, target: str | models.Hit) -> ContentLink:
+        if isinstance(target, models.Hit):
+            latest = self._parts.recent.of_content(target.content_id)
+            return parse_link((latest or target).link)
+        if is_link(target):
+            return parse_link(target)
+        said = target.strip()
+        if said.isascii() and said.isdigit():
+            return self._numbered(int(said) if len(said) < 6 else 0)
+        return self._said(said)
+
+    def _numbered(self, number: int) -> ContentLink:
+        hit = self._parts.recent.get(number)
+        if hit is None:
+            raise LocalError(f"the last search has no hit {number}; search again, or use a link")
+        return parse_link(hit.link)
+
+    def _said(self, said: str) -> ContentLink:
+        """Take an id, its beginning or a name: of a hit, or of a download that is listed."""
+        try:
+            return parse_link(self._parts.recent.find(said).link)
+        except UnknownNameError:
+            pass
+        try:
+            return parse_link(self.view(self.find(said)).link)
+        except UnknownNameError:
+            pass
+        if len(said) == ID_CHARS:
+            return ContentLink(content=parse_id(said))
+        raise AddressError(f"{said[:100]!r} is neither a link nor a content id nor a hit of the last search")
+
+    async def _again(self, listed: Download, link: ContentLink) -> Download:
+        for source in self._sources(link):
+            listed.add_source(source)
+        if listed.state in {DownloadState.PAUSED, DownloadState.FAILED}:
+            await self._transfers.resume(listed.content_id)
+        return listed
+
+    async def _check_not_mine(self, link: ContentLink) -> None:
+        shared = await self._parts.library.locate(link.content)
+        if shared is not None and shared.files:
+            raise LocalError(f"this node shares that itself: {shared.files[0].path}")
+
+    def _sources(self, link: ContentLink) -> Sequence[Source]:
+        """Return the peers a link names, each with all addresses known of it."""
+        places: dict[PeerId, list[Address]] = {}
+        for source in link.sources:
+            places.setdefault(source.peer_id, []).append(source.address)
+        table = self._parts.peer.table
+        for peer_id in places:
+            known = table.get(peer_id)
+            places[peer_id] += known.addresses if known is not None else ()
+        return [Source(peer_id, tuple(dict.fromkeys(named))) for peer_id, named in places.items()]
+
+
+class Locator:
+    """Where a content can be had, for downloads that need more sources: from the catalogue, then from every overlay."""
+
+    def __init__(self, peer: Peer, database: Database, overlays: Sequence[Overlay]) -> None:
+        self._peer = peer
+        self._database = database
+        self._overlays = overlays
+
+    async def __call__(self, content: bytes) -> AsyncIterator[Source]:
+        """Find holders, each perhaps more than once."""
+        for record in await self._database.by_content(content):
+            if record.peer_id != self._peer.peer_id:
+                known = self._peer.table.get(record.peer_id)
+                yield Source(record.peer_id, known.addresses if known is not None else ())
+        for overlay in self._overlays:
+            async with overlay.locate(LocateRequest(content_id=content)) as holders:
+                async for holder in holders:
+                    yield Source(holder.peer_id, holder.addresses)
+
+
+async def _changes(
+    look: Callable[[], list[models.Transfer]], interval: float
+) -> AsyncGenerator[models.TransferEvent | models.TransferGone | None, None]:
+    """Compare two looks, again and again."""
+    seen: dict[str, models.Transfer] = {}
+    quiet = 0.0
+    while True:
+        now = {transfer.content_id: transfer for transfer in look()}
+        for content_id in [each for each in seen if each not in now]:
+            del seen[content_id]
+            yield models.TransferGone(content_id=content_id)
+        for content_id, transfer in now.items():
+            if seen.get(content_id) != transfer:
+                seen[content_id] = transfer
+                quiet = 0.0
+                yield models.TransferEvent(transfer=transfer)
+        if quiet >= _QUIET:
+            quiet = 0.0
+            yield None
+        await asyncio.sleep(interval)
+        quiet += interval
+
+
+def _absolute(folder: str | Path) -> Path:
+    return Path(folder).expanduser().absolute()
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder of a new download, or say at once why it cannot be used; blocks."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise TargetExistsError(f"{folder} is a file; choose a folder with --into") from error
+    except OSError as error:
+        raise StoreError(f"cannot use the folder {folder}: {error.strerror}") from error

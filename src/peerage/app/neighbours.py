@@ -1,0 +1,99 @@
+"""Other peers, as the owner of this node sees and treats them: connect, befriend, ban, name.
+
+Invariant: a banned peer has no link to this node; a friend stays known. Who is dialled by itself is membership's
+business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from peerage.app import views
+from peerage.app.api import models
+from peerage.app.naming import Named, UnknownNameError, find
+from peerage.errors import AddressError, LocalError, PeerageError, RefusedError
+from peerage.identity.address import parse_address
+from peerage.identity.keys import ID_CHARS, PeerId, format_id, parse_id
+from peerage.identity.link import is_link, parse_link, parse_source
+from peerage.peer.connection import PeerConnection
+from peerage.peer.messages import Ping
+from peerage.peer.peer import Peer
+from peerage.peer.table import PeerInfo
+
+_PING_SECONDS: Final = 1.0  # whoever asks for the list waits for the slowest of them
+
+
+class Neighbours:
+    """The other peers."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def connect(self, text: str) -> models.PeerEntry:
+        """Connect to `HOST:PORT`, `PEER_ID@HOST:PORT`, or the sources of a link; raises what went wrong."""
+        connection = await self._dial(text.strip())
+        info = self._peer.table.get(connection.peer_id) or PeerInfo(peer_id=connection.peer_id)
+        return views.peer_view(info, connection, await _latency(connection))
+
+    async def peers(self) -> list[models.PeerEntry]:
+        """Return all peers, connected ones first, then the most useful; asks the connected ones how far they are."""
+        connected = {each.peer_id: each for each in self._peer.neighbours() if each.is_open}
+        latencies = dict(zip(connected, await asyncio.gather(*map(_latency, connected.values())), strict=True))
+        infos = sorted(self._peer.table, key=lambda info: (info.peer_id in connected, info.worth()), reverse=True)
+        return [views.peer_view(info, connected.get(info.peer_id), latencies.get(info.peer_id)) for info in infos]
+
+    def change(self, said: str, changes: models.PeerBody) -> models.PeerEntry:
+        """Befriend, ban or name a peer (by id, its beginning or its name), or take that back; raises LocalError."""
+        info = self._find(said)
+        wanted = {
+            "friend": changes.friend,
+            "banned": changes.banned,
+            "alias": changes.name,
+        }
+        if changes.friend and changes.banned:
+            raise LocalError("a peer is a friend or banned, not both")
+        if changes.friend:
+            wanted["banned"] = False
+        if changes.banned:
+            wanted["friend"] = False
+        info = self._peer.table.update(info.peer_id, **{key: new for key, new in wanted.items() if new is not None})
+        if info.banned:
+            self._peer.drop(info.peer_id, RefusedError("forbidden", "banned by the owner of this node"))
+        return views.peer_view(info, self._peer.connection_to(info.peer_id), None)
+
+    async def _dial(self, text: str) -> PeerConnection:
+        if "@" not in text and not is_link(text):
+            return await self._peer.connect(parse_address(text))
+        sources = parse_link(text).sources if is_link(text) else (parse_source(text),)
+        error: PeerageError = AddressError("the link names no source; connect to an address, HOST:PORT")
+        for source in sources:
+            try:
+                return await self._peer.connect(source.address, source.peer_id)
+            except PeerageError as failure:
+                error = failure
+        raise error
+
+    def _find(self, said: str) -> PeerInfo:
+        said = format_id(parse_source(said).peer_id) if "@" in said else said.strip()
+        items = [(Named(format_id(info.peer_id), info.alias), info) for info in self._peer.table]
+        try:
+            return find(said, items, "peer")
+        except UnknownNameError:
+            if len(said) != ID_CHARS:
+                raise
+        peer_id = PeerId(parse_id(said))
+        if peer_id == self._peer.peer_id:
+            raise LocalError("that is this node itself")
+        return PeerInfo(peer_id=peer_id)
+
+
+async def _latency(connection: PeerConnection) -> float | None:
+    """Return the seconds of a ping there and back, None when it takes too long."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        await connection.request(Ping(), _PING_SECONDS)
+    except PeerageError:
+        return None
+    return loop.time() - began

@@ -1,0 +1,306 @@
+"""The node: a peer with every feature mounted; the only place that builds everything.
+
+Invariant: what `open` builds is taken down again in the opposite order, however the block is left, and nothing of it
+runs on; one process at a time runs the node of a home folder. Each feature keeps to itself; here they are only put
+together, and offered under the names a person would use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from peerage.app import config as settings
+from peerage.app import listening
+from peerage.app.addresses import own_addresses
+from peerage.app.api import models
+from peerage.app.arrivals import Arrivals
+from peerage.app.config import Config, LimitSettings
+from peerage.app.fetching import Fetching, FetchParts, Locator
+from peerage.app.home import Home
+from peerage.app.lan import Lan
+from peerage.app.meeting import Membership
+from peerage.app.neighbours import Neighbours
+from peerage.app.publication import Publication
+from peerage.app.recent import RecentHits
+from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun
+from peerage.app.sharing import Sharing
+from peerage.app.upkeep import Upkeep
+from peerage.app.views import sources_of
+from peerage.catalogue.database import Database
+from peerage.catalogue.hash_pool import ProgressCallback
+from peerage.catalogue.library import Library
+from peerage.content.download import ENDED, Download
+from peerage.content.exchange import ContentExchange
+from peerage.content.hasher import ManifestHasher
+from peerage.content.holding import LibraryHoldings
+from peerage.content.reader import SharedFiles
+from peerage.content.transfers import Transfers
+from peerage.identity.address import Address, parse_address
+from peerage.identity.keys import PeerId, PeerKey, format_id
+from peerage.identity.link import LinkSource
+from peerage.identity.network import Network
+from peerage.limits import SEARCH_SECONDS
+from peerage.overlay.base import Overlay
+from peerage.overlay.flood import FloodOverlay
+from peerage.overlay.shelf import CatalogueShelf
+from peerage.peer.peer import Environment, Peer
+from peerage.transport.tcp import SystemClock, TcpTransport
+
+_THREADS: Final = max(8, 2 * (os.cpu_count() or 1))  # for disk and hashing: most of them wait for the disk
+
+
+class Node:
+    """A running node; made by `open`.
+
+    `sharing`, `fetching` and `neighbours` have more than the methods here; the local API is built on them.
+    """
+
+    def __init__(self, home: Home, config: Config, network: Network) -> None:
+        self.home = home
+        self.config = config
+        self.network = network
+        self.api = ""  # where the local API listens; set by who serves it
+        self.notices: list[str] = []
+        self.started = time.time()
+        self.peer: Peer
+        self.sharing: Sharing
+        self.fetching: Fetching
+        self.neighbours: Neighbours
+        self.transfers: Transfers
+        self.exchange: ContentExchange
+        self.membership: Membership
+        self._searching: SearchParts
+        self._publication: Publication
+        self._upkeep: Upkeep
+        self._lan: Lan | None = None
+        self._listening: tuple[Address, ...] = ()
+        self._myself: tuple[LinkSource, ...] = ()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        home: str | Path | Home | None = None,
+        *,
+        config: Config | None = None,
+        listen: str | None = None,
+        network: str | Network | None = None,
+        lan: bool | None = None,
+    ) -> AsyncIterator[Node]:
+        """Run the node of a home folder (None: the usual one) for the duration of the block.
+
+        `config` replaces the configuration file; `listen` (HOST:PORT, "" for nowhere), `network` (a name, or a Network)
+        and `lan` go before either. Raises ConfigError when another process runs it already, and AddressError or
+        DialError when it cannot listen there.
+        """
+        place = home if isinstance(home, Home) else Home.at(home)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(place.lock())
+            chosen = _overridden(config or place.config(), listen, network, lan)
+            given = network if isinstance(network, Network) else await asyncio.to_thread(listening.open_network, chosen)
+            node = cls(place, chosen, given)
+            await node._build(stack)
+            yield node
+
+    # --- what it does -------------------------------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> str:
+        """What others know this node by."""
+        return format_id(self.peer.peer_id)
+
+    async def share(
+        self, path: str | Path, visibility: models.VisibilityName = "public", progress: ProgressCallback | None = None
+    ) -> models.Share:
+        """Share a file or a folder; "friends" find and get it only as friends, "link" is found by nobody.
+
+        Raises StoreError when it cannot be read, LocalError when it must not be shared.
+        """
+        return await self.sharing.share(path, visibility, progress)
+
+    async def unshare(self, target: str | Path) -> models.Share:
+        """Stop sharing a path, a content id or a name; raises LocalError when nothing of the kind is shared."""
+        return await self.sharing.unshare(str(target))
+
+    async def library(self) -> list[models.Share]:
+        """Return what is shared."""
+        return await self.sharing.shares()
+
+    async def link(self, target: str | Path) -> models.ContentLink:
+        """Return a link to a share, or to a file inside one."""
+        return await self.sharing.link(str(target))
+
+    def search(self, text: str, limit: int = DEFAULT_LIMIT, seconds: float = SEARCH_SECONDS) -> SearchRun:
+        """Search for at most `limit` contents and `seconds`; iterate over the answer to have each hit as it comes.
+
+        Raises QueryError, which points at the character at fault.
+        """
+        return SearchRun(self._searching, text, limit, seconds)
+
+    async def get(
+        self, target: str | models.Hit, into: str | Path | None = None, *, only: str | None = None
+    ) -> Download:
+        """Begin to download a link, a hit, the number of a hit of the last search, or a content id.
+
+        `into` is a folder, `only` a pattern for the files of a shared folder. `await download.wait()` gives the path;
+        the same call later goes on with what was paused or failed. What is complete is served as long as it is listed.
+        """
+        return await self.fetching.get(target, into, only)
+
+    async def connect(self, address: str) -> models.PeerEntry:
+        """Connect to HOST:PORT, PEER_ID@HOST:PORT or the sources of a link; raises a LinkError when that fails."""
+        return await self.neighbours.connect(address)
+
+    async def peers(self) -> list[models.PeerEntry]:
+        """Return known peers, connected ones first."""
+        return await self.neighbours.peers()
+
+    def friend(self, peer: str, *, friend: bool = True) -> models.PeerEntry:
+        """Make a peer a friend, or no longer one."""
+        return self.neighbours.change(peer, models.PeerBody(friend=friend))
+
+    def ban(self, peer: str, *, banned: bool = True) -> models.PeerEntry:
+        """Have nothing to do with a peer, or again."""
+        return self.neighbours.change(peer, models.PeerBody(banned=banned))
+
+    def limits(self) -> models.RateLimits:
+        """Return the speed limits."""
+        return models.RateLimits(
+            down=self.transfers.rate.rate, up=self.exchange.rate.rate, upload_slots=self.exchange.slots
+        )
+
+    async def set_limits(
+        self, down: int | None = None, up: int | None = None, upload_slots: int | None = None
+    ) -> models.RateLimits:
+        """Change speed limits (bytes a second, 0: none) at once and for later starts; what is None stays."""
+        now = self.limits()
+        wanted = LimitSettings(
+            down=now.down if down is None else down,
+            up=now.up if up is None else up,
+            upload_slots=now.upload_slots if upload_slots is None else upload_slots,
+        )
+        self._apply(wanted)
+        await self.peer.in_thread(settings.change, self.home.config_file, wanted)
+        return self.limits()
+
+    async def status(self) -> models.Status:
+        """Return the node at a glance."""
+        lan_notice = [self._lan.notice] if self._lan is not None and self._lan.notice else []
+        return models.Status(
+            peer_id=self.peer_id,
+            listen=str(self._listening[0]) if self._listening else "",
+            api=self.api,
+            network=self.network.name,
+            private=self.network.private,
+            peers=len(self.peer.neighbours()),
+            known_peers=self.peer.number_of_peers(),
+            shares=len(await self.sharing.shares()),
+            transfers=sum(download.state not in ENDED for download in self.transfers.all()),
+            addresses=[str(source.address) for source in self._myself],
+            rate_down=self._upkeep.down.rate,
+            rate_up=self._upkeep.up.rate,
+            home=str(self.home.path),
+            pid=os.getpid(),
+            version=version("peerage"),
+            started=self.started,
+            notices=[*self.notices, *lan_notice],
+        )
+
+    async def settled(self) -> None:
+        """Wait until the shares were compared with the disk once since the start."""
+        await self._publication.settled.wait()
+
+    # --- how it is put together ---------------------------------------------------------------------------------
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        key = self.home.identity()
+        executor = ThreadPoolExecutor(_THREADS, "node")
+        stack.callback(executor.shutdown, wait=True, cancel_futures=True)
+        database = await Database.open(self.home.catalogue_file, key.peer_id)
+        stack.push_async_callback(database.close)
+        self.notices += [database.notice] if database.notice else []
+        self.peer = await stack.enter_async_context(self._make_peer(key, executor))
+        reader = SharedFiles()
+        stack.callback(reader.close)
+        library = Library(database, key, ManifestHasher(), self.peer.clock, executor)
+        await self._mount(database, library, reader)
+
+    def _make_peer(self, key: PeerKey, executor: ThreadPoolExecutor) -> Peer:
+        environment = Environment(SystemClock(), random.SystemRandom(), executor)
+        return Peer(key, TcpTransport(self.network, key), environment)
+
+    async def _mount(self, database: Database, library: Library, reader: SharedFiles) -> None:
+        peer = self.peer
+        self.exchange = ContentExchange([LibraryHoldings(library, reader).find])
+        flood = FloodOverlay(CatalogueShelf(database, peer.peer_id, self._serving))
+        overlays: Sequence[Overlay] = (flood,)
+        self.transfers = Transfers(self.exchange, self.home.transfers_folder, Locator(peer, database, overlays))
+        self._upkeep = Upkeep(
+            self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
+        )
+        arrivals, recent = Arrivals(), RecentHits(self.home.hits_file)
+        self.membership = Membership()
+        self._publication = Publication(library, database, self.exchange, overlays)
+        self.sharing = Sharing(library, database, lambda: self._myself)
+        self.neighbours = Neighbours(peer)
+        self.fetching = Fetching(
+            FetchParts(peer, self.transfers, library, recent, self.config.download_folder, lambda: self._myself)
+        )
+        self._searching = SearchParts(peer, database, overlays, arrivals, recent)
+        for service in (self._upkeep, self.exchange, *overlays, arrivals):
+            await peer.mount(service)
+        await self._listen()
+        for later in (self.transfers, self.membership, self._publication):
+            await peer.mount(later)
+        await self._begin(recent)
+
+    async def _listen(self) -> None:
+        heard = await listening.listen(self.peer, self.config)
+        self._listening = heard.addresses
+        self._myself = sources_of([(self.peer.peer_id, own_addresses(heard.addresses))])
+        if heard.notice:
+            self.notices.append(heard.notice)
+
+    async def _begin(self, recent: RecentHits) -> None:
+        self._apply(self.config.limits)
+        await self.peer.in_thread(recent.load)
+        self.peer.start_pings()
+        if self.config.connect:
+            self.peer.spawn(self.membership.join(addresses_to_join(self.config)), "join")
+        if self.config.lan:
+            self._lan = Lan([source.address for source in self._myself], self._found)
+            await self.peer.mount(self._lan)
+
+    def _apply(self, limits: LimitSettings) -> None:
+        self.transfers.set_limits(limits.down, limits.up)
+        self.exchange.slots = limits.upload_slots
+
+    def _found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
+        for place in places:
+            self.membership.heard_of(peer_id, place)
+
+    def _serving(self) -> Sequence[bytes]:
+        """Return the contents that downloads can serve."""
+        listed = (download.content_id for download in self.transfers.all())
+        return [content for content in listed if self.transfers.holds(content)]
+
+
+def _overridden(config: Config, listen: str | None, network: str | Network | None, lan: bool | None) -> Config:  # noqa: FBT001
+    given = {"listen": listen, "network": network.name if isinstance(network, Network) else network, "lan": lan}
+    return msgspec.structs.replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
+def addresses_to_join(config: Config) -> list[Address]:
+    """Return the peers to connect to at every start; raises AddressError."""
+    return [parse_address(text) for text in config.connect]
