@@ -22,7 +22,7 @@ from peerage.catalogue.hash_pool import HashPool, ProgressCallback
 from peerage.catalogue.hashing import ContentHasher, Skipped
 from peerage.catalogue.intake import Intake, Taken, scan_in
 from peerage.catalogue.publisher import Publisher
-from peerage.catalogue.record import Visibility
+from peerage.catalogue.record import Kind, Visibility
 from peerage.catalogue.share_book import ShareBook
 from peerage.catalogue.shares import Change, Shared, SharedContent, ShareRow, ShareState
 from peerage.catalogue.walk import Scan
@@ -50,7 +50,9 @@ class Library:
         self._publisher = Publisher(database, key, clock, executor, self._tell)
         self._private = Path(os.path.realpath(database.path.parent)) if database.path else None
         self._lock = asyncio.Lock()  # over everything that changes shares
-        self._reshuffled = asyncio.Event()  # the set of shared paths is another one
+        self._reshuffled = asyncio.Event()  # what is to be watched is something else now
+        self._watched: set[str] = set()  # shared paths that are being watched
+        self._beginning: set[str] = set()  # those among them of which no report has come yet
         self._listeners: list[Callable[[Change], None]] = []
         self._left_out: dict[str, tuple[tuple[Skipped, ...], int]] = {}  # by shared path: some of them, and how many
 
@@ -112,15 +114,17 @@ class Library:
 
     async def watch(self, watcher: Watcher = watch_disk) -> None:
         """Follow changes on the disk until cancelled."""
-        watched: frozenset[Path] = frozenset()
+        self._watched.clear()
         while True:
             self._reshuffled.clear()
             roots = tuple(Path(row.path) for row in await self._book.rows())
+            fresh = frozenset(root for root in roots if str(root) not in self._watched)
+            self._beginning = {str(root) for root in fresh}
+            self._watched = {str(root) for root in roots}
             if roots:
-                await watcher(Watched(roots, frozenset(roots) - watched), self._reshuffled, self._look_at)
+                await watcher(Watched(roots, fresh), self._reshuffled, self._look_at)
             else:
                 await self._reshuffled.wait()
-            watched = frozenset(roots)
 
     async def manifest(self, content: bytes) -> bytes | None:
         """Return the encoded manifest of a shared content; None for others."""
@@ -186,6 +190,20 @@ class Library:
             below = row.path + os.sep
             if any(text == row.path or text.startswith(below) for text in texts):
                 await self._refresh(row.path, None)
+            if row.path in texts and row.kind is Kind.FOLDER:
+                self._follow_again(row.path)
+
+    def _follow_again(self, path: str) -> None:
+        """Have a folder watched anew that was reported itself: the kernel may still watch one that is gone.
+
+        Inodes would not tell, as file systems use them again at once. The first report of each folder is the watcher's
+        own, that it has begun.
+        """
+        if path in self._beginning:
+            self._beginning.remove(path)
+        else:
+            self._watched.discard(path)
+            self._reshuffled.set()
 
     def _note(self, row: ShareRow, error: PeerageError) -> None:
         """Keep the reason why a share is not what it should be, for `shares` to tell."""

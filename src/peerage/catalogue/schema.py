@@ -49,6 +49,8 @@ CREATE TABLE bodies (id INTEGER PRIMARY KEY, words TEXT NOT NULL, body BLOB NOT 
 CREATE VIRTUAL TABLE word_index USING fts5 (
     words, content = 'bodies', content_rowid = 'id', tokenize = 'ascii', columnsize = 0, prefix = '2 3'
 );
+INSERT INTO word_index (word_index, rank) VALUES ('automerge', 16);     -- half the merging, a little more per search
+INSERT INTO word_index (word_index, rank) VALUES ('hashsize', 8388608);  -- a transaction's words go out in one piece
 CREATE TABLE shares (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, visibility INTEGER NOT NULL, kind INTEGER NOT NULL,
     state INTEGER NOT NULL, content BLOB, size INTEGER NOT NULL, files INTEGER NOT NULL

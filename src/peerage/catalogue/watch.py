@@ -54,10 +54,10 @@ async def watch_disk(watched: Watched, stop: asyncio.Event, report: Report) -> N
     async with asyncio.TaskGroup() as group:
         if folders:
             follower = _Follower(folders, _is_shareable, recursive=True)
-            group.create_task(follower.run(frozenset(watched.fresh), stop, report))
+            group.create_task(follower.run(watched.fresh & set(folders), stop, report))
         if parents:
             follower = _Follower(parents, wanted.__contains__, recursive=False)
-            group.create_task(follower.run(wanted - set(folders), stop, report))
+            group.create_task(follower.run(watched.fresh - set(folders), stop, report))
         await stop.wait()
 
 

@@ -397,6 +397,32 @@ async def test_changes_on_disk_are_followed(house: House, music: Path, tmp_path:
     assert rounds[1] == Watched((music, tmp_path / "other"), frozenset({tmp_path / "other"}))
 
 
+async def test_a_folder_that_is_made_anew_is_followed_again(house: House, music: Path, tmp_path: Path) -> None:
+    """The kernel watches a folder, not a name."""
+    rounds: list[frozenset[Path]] = []
+
+    async def watcher(watched: Watched, stop: asyncio.Event, report: Report) -> None:
+        rounds.append(watched.fresh)
+        await report(set(watched.fresh))
+        if len(rounds) == 1:
+            music.rename(tmp_path / "old")
+            make_files(music, "other.txt")
+            await report({music})
+        await stop.wait()
+
+    await house.library.share(music)
+    task = asyncio.create_task(house.library.watch(watcher))
+    while len(rounds) < 2:  # noqa: ASYNC110 - yields to the task, does not wait for time
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert rounds == [frozenset({music})] * 2
+    assert await house.names() == {"Music", "other.txt"}
+
+
 async def test_ten_thousand_files_would_need_portions(house: House, tmp_path: Path) -> None:
     make_files(tmp_path / "big", *(f"f{number:04}" for number in range(2100)))
     shared = await house.library.share(tmp_path / "big")
