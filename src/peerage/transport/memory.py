@@ -72,7 +72,7 @@ class MemoryListener:
 
     def __init__(self, ear: Ear) -> None:
         self._ear = ear
-        self.addresses = (ear.address,)
+        self.addresses: tuple[Address, ...] = (ear.address,)
 
     async def close(self) -> None:
         """Stop listening and drop strangers; links that exist stay."""

@@ -17,7 +17,7 @@ from peerage.limits import KIB, MIB
 from peerage.transport.agenda import Conveyor
 from peerage.transport.base import Receiver
 from peerage.transport.byte_queue import ByteQueue, Data
-from peerage.transport.simnet import MemoryHost
+from peerage.transport.simnet import SEGMENT, MemoryHost
 
 _WRITE_HIGH: Final = MIB  # bytes unsent at which the writer is told to pause, as with TCP
 _WRITE_LOW: Final = _WRITE_HIGH // 4
@@ -177,8 +177,9 @@ class MemoryLink:
         """Bytes and ends have come from the far end."""
         reset = False
         for item in items:
-            if isinstance(item, _End):
-                reset = reset or item is _End.RESET
+            if item is _End.RESET:
+                reset = True
+            elif isinstance(item, _End):
                 self._fin_came = True
             else:
                 self._take_data(item)
@@ -262,11 +263,13 @@ class MemoryLink:
         """Pass the far host's downlink, which all its links share."""
         if self._last_mile is None:
             self._last_mile = Conveyor(self._agenda, self.far.take_in)
-        far, now = self.far_host, self._agenda.now()
         for item in items:
-            length = 0 if isinstance(item, _End) else len(item)
-            far.down_free_at = max(far.down_free_at, now) + length / far.down_rate
-            self._last_mile.put(far.down_free_at, item)
+            if isinstance(item, _End):
+                self._last_mile.put(self._agenda.now(), item)
+            else:
+                for start in range(0, len(item), SEGMENT):
+                    part = memoryview(item)[start : start + SEGMENT]
+                    self._last_mile.put(self.far_host.receive(len(part)), part)
 
     # --- the receiving half ---------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ Tap = Callable[["MemoryLink", "Data"], None]
 
 DEFAULT_LATENCY: Final = 0.05
 DEFAULT_GRAIN: Final = 0.001
-_SEGMENT: Final = 16 * 1024  # bytes that one link sends before the next has its turn
+SEGMENT: Final = 16 * 1024  # bytes that one link sends before the next has its turn
 _FIRST_PORT: Final = 49_152  # RFC 6335: the ports that nobody has registered
 _LAST_PORT: Final = 65_535
 
@@ -61,7 +61,7 @@ class Uplink:
         now = self._agenda.now()
         while self._waiting and self._free_at <= now:
             cable, _ = self._waiting.popitem(last=False)
-            self._free_at += cable.depart(_SEGMENT, self.rate, self._free_at) / self.rate
+            self._free_at += cable.depart(SEGMENT, self.rate, self._free_at) / self.rate
             if cable.has_more():
                 self._waiting[cable] = None
         self._busy = bool(self._waiting)
@@ -81,7 +81,7 @@ class MemoryHost:
         self.zone = 0  # hosts of different zones are cut off from each other
         self.uplink: Uplink | None = None
         self.down_rate = 0.0
-        self.down_free_at = 0.0
+        self._down_free_at = 0.0
         self.ears: dict[int, Ear] = {}
         self.links: dict[MemoryLink, None] = {}
         self.bytes_sent = 0
@@ -100,6 +100,11 @@ class MemoryHost:
     def up_rate(self) -> float:
         """Bytes a second that it can send; 0: no bound."""
         return self.uplink.rate if self.uplink is not None else 0.0
+
+    def receive(self, length: int) -> float:
+        """Let bytes pass the downlink, behind what is passing it already; return when they are through."""
+        self._down_free_at = max(self._down_free_at, self.network.agenda.now()) + length / self.down_rate
+        return self._down_free_at
 
     def free_port(self) -> int:
         """Return a port on which nothing listens."""
