@@ -26,7 +26,7 @@ FAILURE: Final = 1
 WRONG_USAGE: Final = 2
 
 _MODULES: Final = {
-    "up": "node",
+    "up": "starting",
     "down": "node",
     "status": "node",
     "id": "node",

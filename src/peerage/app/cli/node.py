@@ -1,13 +1,82 @@
+"""`down`, `status`, `id`: the node of this home folder, as it runs and who it is."""
+
 from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
 import typer
-from peerage.app.api.models import Identity
+
+from peerage.app.api.models import Done, Identity, Status
+from peerage.app.cli import formats
 from peerage.app.cli.command import Command, Json
+from peerage.app.cli.output import Output
+from peerage.errors import PeerageError
+from peerage.identity.keys import format_id
+
+_STOP_SECONDS: Final = 30.0  # a node that writes much to a slow disk takes its time
+_LOOK_SECONDS: Final = 0.05
+
+
+def down(context: typer.Context, as_json: Json = False) -> None:
+    """Stop the node, in order."""
+    command = Command.of(context, as_json)
+    with command.running_node() as node:
+        done = node.post("down", Done)
+    end = time.monotonic() + _STOP_SECONDS
+    while command.home.running() is not None:
+        if time.monotonic() > end:
+            raise PeerageError(f"the node has not stopped after {_STOP_SECONDS:.0f} s; see {command.home.log_file}")
+        time.sleep(_LOOK_SECONDS)
+    if as_json:
+        command.output.emit(done)
+    command.output.say("Your node has stopped.")
+
+
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Say how the node is."""
+    command = Command.of(context, as_json)
+    with command.running_node() as node:
+        now = node.get("status", Status)
+    if as_json:
+        command.output.emit(now)
+        return
+    command.output.facts(_facts(now))
+    show_notices(command.output, now)
 
 
 def show_id(context: typer.Context, as_json: Json = False) -> None:
-    """Print this node's peer id."""
+    """Print this node's peer id; makes its key when there is none."""
     command = Command.of(context, as_json)
     key = command.home.identity()
-    from peerage.identity.keys import format_id
+    peer_id = format_id(key.peer_id)
+    if as_json:
+        command.output.emit(Identity(peer_id=peer_id, public_key=key.public_key.hex()))
+    command.output.say(peer_id)
 
-    command.output.say(format_id(key.peer_id))
+
+def show_notices(output: Output, now: Status) -> None:
+    """Write what the owner of a node should read."""
+    for notice in now.notices:
+        output.hint(f"Note: {notice}")
+
+
+def _facts(now: Status) -> Iterator[tuple[str, str]]:
+    yield "peer id", now.peer_id
+    yield "listens at", now.listen or "nowhere"
+    yield "others reach it at", ", ".join(now.addresses)
+    yield "network", network_name(now)
+    yield "peers", f"{now.peers} connected, {now.known_peers} known"
+    yield "shares", str(now.shares)
+    yield "transfers", f"{now.transfers} under way"
+    yield "speed", f"{formats.speed(now.rate_down)} down, {formats.speed(now.rate_up)} up"
+    yield "up for", formats.duration(time.time() - now.started)
+    yield "local API", f"http://{now.api}/"
+    yield "home folder", now.home
+    yield "process", f"{now.pid}, version {now.version}"
+
+
+def network_name(now: Status) -> str:
+    """Say which network a node is in."""
+    return f"{now.network} (private)" if now.private else now.network

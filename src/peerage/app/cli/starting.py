@@ -1,0 +1,115 @@
+"""`up`: starts the node and says where it listens, who it is, what it shares and what to do next."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from peerage.app.api.models import Status
+from peerage.app.cli import formats
+from peerage.app.cli.command import Command, Json, absolute
+from peerage.app.cli.node import network_name, show_notices
+from peerage.app.cli.output import Output
+from peerage.app.config import Config
+from peerage.app.daemon import DaemonOptions, detach, run
+from peerage.errors import AddressError, ConfigError
+from peerage.identity.address import parse_address
+from peerage.identity.network import Network
+
+_ASK: Final = "-"
+_MAX_SECRET_CHARS: Final = 4096
+
+
+def _address(text: str) -> str:
+    try:
+        return str(parse_address(text))
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def up(  # noqa: PLR0917  # each one is an option
+    context: typer.Context,
+    listen: Annotated[
+        str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where other peers reach it.")
+    ] = None,
+    api: Annotated[
+        str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where this command line reaches it.")
+    ] = None,
+    network: Annotated[str | None, typer.Option(metavar="N", help="The public network of this name.")] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(metavar="F", allow_dash=True, help='The private network of this secret; "-" asks for it.'),
+    ] = None,
+    no_lan: Annotated[bool, typer.Option("--no-lan", help="Stay out of sight on the local network.")] = False,
+    connect: Annotated[
+        list[str] | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Connect to this peer; repeatable.")
+    ] = None,
+    detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start this node and let it run until Ctrl-C, or in the background with --detach."""
+    command = Command.of(context, as_json)
+    flags: dict[str, Any] = {"listen": listen, "api": api, "network": network, "connect": connect or None}
+    flags |= {"lan": False} if no_lan else {}
+    if network or secret_file:
+        flags["secret_file"] = absolute(secret_file) if secret_file and str(secret_file) != _ASK else ""
+    config = _with_flags(command.home.config(), flags)
+    asked = _asked_for(network) if str(secret_file) == _ASK else None
+    options = DaemonOptions(home=command.home, config=config, network=asked)
+    if detached:
+        _tell(command.output, detach(options), detached=True)
+        return
+    run(options, lambda now: _tell(command.output, now, detached=False))
+    command.output.hint("Your node has stopped.")
+
+
+def _with_flags(config: Config, flags: dict[str, Any]) -> Config:
+    return msgspec.structs.replace(config, **{name: value for name, value in flags.items() if value is not None})
+
+
+def _asked_for(name: str | None) -> Network:
+    """Return the private network whose secret is typed, unseen, or comes through a pipe."""
+    if sys.stdin.isatty():
+        secret = getpass.getpass("Secret of the private network: ")
+    else:
+        secret = sys.stdin.readline(_MAX_SECRET_CHARS).rstrip("\r\n")
+    if not secret:
+        raise ConfigError("no secret was given")
+    return Network.from_secret(secret.encode(), name or "private")
+
+
+def _tell(output: Output, now: Status, *, detached: bool) -> None:
+    if output.as_json:
+        output.emit(now)
+        return
+    output.say("Your node is up." if not detached else f"Your node is up, as process {now.pid}.", style="bold")
+    output.facts(
+        [
+            ("peer id", now.peer_id),
+            ("listens at", now.listen or "nowhere"),
+            ("others reach it at", ", ".join(now.addresses) or "no address"),
+            ("network", network_name(now)),
+            ("shares", formats.count(now.shares, "file or folder", "files and folders")),
+            ("home folder", now.home),
+        ]
+    )
+    show_notices(output, now)
+    output.say()
+    output.say("What to do next, in another terminal:" if not detached else "What to do next:", style="bold")
+    for line in _advice(now):
+        output.say(f"  {line}")
+
+
+def _advice(now: Status) -> list[str]:
+    return [
+        "peerage share PATH          share files or folders",
+        "peerage search WORDS        find what others share",
+        "peerage connect HOST:PORT   meet a peer; yours is met at " + (now.addresses or ["no address"])[0],
+        "peerage demo                see everything at work on this computer",
+        "peerage down                stop",
+    ]
