@@ -27,6 +27,15 @@ REQUEST_TIMEOUT = 10.0  # a peer that needs longer for small talk is as good as 
 PING_INTERVAL = 30.0  # keeps NAT mappings open, which last 30 s at the worst
 PING_TIMEOUT = 10.0
 
+# --- neighbours -------------------------------------------------------------------------------------------------
+NEIGHBOURS_WANTED = 8  # talk links that a node keeps up by itself: enough that a flood reaches all, cheap to keep
+MEET_INTERVAL = 15.0  # seconds between two looks at whether there are enough
+EXCHANGE_INTERVAL = 120.0  # seconds between two questions for more peers while there are enough
+DIALS_AT_ONCE = 4  # strangers dialled together
+DIAL_PAUSE = 15.0  # seconds before a peer that did not answer is tried again, doubled each time
+DIAL_PAUSE_MAX = 3600.0
+MAX_ANCHORS = 64  # addresses to come back to
+
 # --- records, names and addresses ------------------------------------------------------------------------------
 MAX_NAME_BYTES = 255  # what common file systems take for one path component
 MAX_PATH_BYTES = 4096  # and for a whole path

@@ -29,7 +29,6 @@ from peerage.app.config import Config, LimitSettings
 from peerage.app.fetching import Fetching, FetchParts, Locator
 from peerage.app.home import Home
 from peerage.app.lan import Lan
-from peerage.app.meeting import Membership
 from peerage.app.neighbours import Neighbours
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
@@ -54,6 +53,7 @@ from peerage.limits import SEARCH_SECONDS
 from peerage.overlay.base import Overlay
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.shelf import CatalogueShelf
+from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
 from peerage.transport.tcp import SystemClock, TcpTransport
 
@@ -277,18 +277,20 @@ class Node:
         await self.peer.in_thread(recent.load)
         self.peer.start_pings()
         if self.config.connect:
-            self.peer.spawn(self.membership.join(addresses_to_join(self.config)), "join")
+            self.peer.spawn(self._join(addresses_to_join(self.config)), "join")
         if self.config.lan:
             self._lan = Lan([source.address for source in self._myself], self._found)
             await self.peer.mount(self._lan)
+
+    async def _join(self, addresses: Sequence[Address]) -> None:
+        await self.membership.join(addresses)
 
     def _apply(self, limits: LimitSettings) -> None:
         self.transfers.set_limits(limits.down, limits.up)
         self.exchange.slots = limits.upload_slots
 
     def _found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
-        for place in places:
-            self.membership.heard_of(peer_id, place)
+        self.membership.heard_of(peer_id, *places)
 
     def _serving(self) -> Sequence[bytes]:
         """Return the contents that downloads can serve."""

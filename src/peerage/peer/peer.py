@@ -107,7 +107,7 @@ class Peer:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, object], name: str = "") -> asyncio.Task[None]:
         """Run a coroutine as a task that ends with this peer; its exceptions are logged and counted."""
         task = self._upkeep.start(work)
         if name:

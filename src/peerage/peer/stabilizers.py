@@ -23,7 +23,7 @@ DEFAULT_JITTER: Final = 0.1
 class Stabilizer(msgspec.Struct, frozen=True):
     """What to do, how often (seconds), and how much the interval varies (0.1 = up to 10 % either way)."""
 
-    work: Callable[[], Awaitable[None] | None]
+    work: Callable[[], Awaitable[object] | None]
     interval: float
     jitter: float = DEFAULT_JITTER
     at_once: bool = False  # whether the first round comes without waiting

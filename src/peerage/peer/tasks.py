@@ -47,7 +47,7 @@ class TaskScope:
         """Whether no further task may start."""
         return self._closed or len(self._tasks) >= self._maximum
 
-    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
         """Run `work` as a task; raises LimitError when too many run already."""
         if self.full:
             work.close()
@@ -65,10 +65,10 @@ class TaskScope:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
         with contained(self._metrics, "task_failed", self._name):
             await work
 
-    def _ended(self, work: Coroutine[Any, Any, None], task: asyncio.Task[None]) -> None:
+    def _ended(self, work: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         work.close()  # in case the task was cancelled before its first step
