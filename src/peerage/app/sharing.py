@@ -63,6 +63,11 @@ class Sharing:
         """Stop sharing what a path, a content id, its beginning or a name means; raises LocalError."""
         return self._view(await self._library.unshare(Path((await self._find(said)).path)))
 
+    async def unshare_all(self, said: Sequence[str]) -> list[models.Share]:
+        """Stop sharing all of these, or none when one of them is not shared."""
+        found = {shared.path: shared for shared in [await self._find(each) for each in said]}
+        return [self._view(await self._library.unshare(Path(path))) for path in found]
+
     async def link(self, said: str) -> models.ContentLink:
         """Return a link to a share, or to a file inside one; raises LocalError when nothing of the kind is shared."""
         try:

@@ -1,0 +1,55 @@
+"""The local API as one ASGI application: routes, errors and OpenAPI, behind the guard.
+
+Invariant: there is no way to a route but through the guard.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from peerage.app.api import problems
+from peerage.app.api.control import Control
+from peerage.app.api.guard import MAX_BODY, AsgiApp, Guard
+from peerage.app.api.routes import ROUTES
+from peerage.app.node import Node
+from peerage.errors import PeerageError
+
+ROOT: Final = "/api/v1"
+
+
+def build(node: Node, token: str, control: Control) -> AsgiApp:
+    """Return the API of a node; `control` is told when it is asked to stop."""
+    return Guard(build_open(node, control), token)  # type: ignore[arg-type]  # Litestar names its events more narrowly
+
+
+def build_open(node: Node, control: Control) -> Litestar:
+    """Return the API without its guard, for what looks at its description only."""
+    return Litestar(
+        route_handlers=[Router(ROOT, route_handlers=list(ROUTES))],
+        dependencies={
+            "node": Provide(lambda: node, sync_to_thread=False),
+            "control": Provide(lambda: control, sync_to_thread=False),
+        },
+        exception_handlers={
+            PeerageError: problems.on_peerage_error,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_anything_else,
+        },
+        openapi_config=OpenAPIConfig(
+            title="Peerage",
+            version=version("peerage"),
+            path=f"{ROOT}/description",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            operation_id_creator=lambda handler, _method, _path: handler.handler_name,
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=MAX_BODY,
+        logging_config=None,
+    )

@@ -1,0 +1,213 @@
+"""The routes of the local API; `app/api/__init__.py` lists them for people.
+
+Invariant: a route translates and nothing more: it takes a struct of `models.py`, calls the node, and returns a struct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from litestar import MediaType, Request, Response, get, patch, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from peerage.app.api import models
+from peerage.app.api.control import Control
+from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
+from peerage.app.api.streams import JSON_LINES, Events, EventStream
+from peerage.app.node import Node
+from peerage.app.searching import DEFAULT_LIMIT, SearchRun
+from peerage.limits import MAX_QUERY_CHARS, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
+
+AnyRequest = Request[Any, Any, Any]
+Said = Annotated[str, Parameter(min_length=1, max_length=models.MAX_TEXT)]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_SEARCH_HITS)]
+Seconds = Annotated[float, Parameter(gt=0, le=MAX_SEARCH_SECONDS)]
+QueryText = Annotated[str, Parameter(query="q", max_length=4 * MAX_QUERY_CHARS)]
+
+
+def _stream_of(kind: Any) -> dict[int, ResponseSpec]:
+    return {200: ResponseSpec(kind, generate_examples=False, media_type=JSON_LINES, description="One object a line")}
+
+
+# --- the node ---------------------------------------------------------------------------------------------------
+
+
+@get("/status")
+async def status(node: Node) -> models.Status:
+    """Show the node at a glance."""
+    return await node.status()
+
+
+@get("/id", sync_to_thread=False)
+def identity(node: Node) -> models.Identity:
+    """Show who this node is."""
+    return models.Identity(peer_id=node.peer_id, public_key=node.peer.key.public_key.hex())
+
+
+@post("/down", status_code=200, sync_to_thread=False)
+def down(control: Control) -> models.Done:
+    """Stop the daemon in order, after this answer."""
+    control.stop()
+    return models.Done()
+
+
+@get("/metrics", media_type=MediaType.TEXT)
+async def metrics(node: Node) -> Response[bytes]:
+    """Show counters and gauges for Prometheus."""
+    text = prometheus_text(await node.status(), node.peer.metrics)
+    return Response(text, media_type=CONTENT_TYPE)
+
+
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi(request: AnyRequest) -> dict[str, Any]:
+    """Describe this API, for programs that write clients."""
+    return request.app.openapi_schema.to_schema()
+
+
+# --- sharing ----------------------------------------------------------------------------------------------------
+
+
+@get("/shares")
+async def shares(node: Node) -> list[models.Share]:
+    """List what is shared."""
+    return await node.library()
+
+
+@post("/shares", status_code=200, responses=_stream_of(models.ShareEvent))
+async def share(node: Node, request: AnyRequest, data: models.ShareBody) -> EventStream:
+    """Share files and folders, and tell how hashing goes."""
+    return EventStream(node.sharing.share_all(data.paths, data.visibility), request)
+
+
+@post("/shares/remove", status_code=200)
+async def unshare(node: Node, data: models.UnshareBody) -> list[models.Share]:
+    """Take shares back; nothing is taken back when one of the targets is not shared."""
+    return await node.sharing.unshare_all(data.targets)
+
+
+@get("/link")
+async def link(node: Node, target: Said) -> models.ContentLink:
+    """Make a link to a share, or to a file inside one."""
+    return await node.link(target)
+
+
+# --- searching --------------------------------------------------------------------------------------------------
+
+
+@get("/search", responses=_stream_of(models.SearchEvent))
+async def search(
+    node: Node,
+    request: AnyRequest,
+    text: QueryText,
+    limit: Limit = DEFAULT_LIMIT,
+    timeout: Seconds = SEARCH_SECONDS,  # noqa: ASYNC109 -- the name of the parameter
+) -> EventStream:
+    """Search; hits as they come, again when they have more holders, and the cost in the end."""
+    return EventStream(_search_events(node.search(text, limit, timeout)), request)
+
+
+async def _search_events(run: SearchRun) -> Events:
+    async for hit in run.updates():
+        yield models.HitFound(hit=hit)
+    yield run.summary
+
+
+# --- transfers --------------------------------------------------------------------------------------------------
+
+
+@get("/transfers", sync_to_thread=False)
+def transfers(node: Node) -> list[models.Transfer]:
+    """List all downloads, the oldest first."""
+    return node.fetching.views()
+
+
+@post("/transfers")
+async def fetch(node: Node, data: models.GetBody) -> models.Transfer:
+    """Begin a download, or go on with one."""
+    return node.fetching.view(await node.get(data.target, data.into, only=data.only))
+
+
+@get("/transfers/changes", responses=_stream_of(models.TransferChange))
+async def changes(node: Node, request: AnyRequest) -> EventStream:
+    """Follow all downloads."""
+    return EventStream(node.fetching.changes(), request)
+
+
+@get("/transfers/{said:str}", sync_to_thread=False)
+def transfer(node: Node, said: Said) -> models.Transfer:
+    """Show one download."""
+    return node.fetching.view(node.fetching.find(said))
+
+
+@get("/transfers/{said:str}/progress", responses=_stream_of(models.TransferChange))
+async def progress(node: Node, request: AnyRequest, said: Said) -> EventStream:
+    """Follow one download until it rests."""
+    return EventStream(node.fetching.progress(node.fetching.find(said)), request)
+
+
+@post("/transfers/{said:str}/pause", status_code=200)
+async def pause(node: Node, said: Said) -> models.Transfer:
+    """Stop a download and keep what it has."""
+    return node.fetching.view(await node.fetching.pause(said))
+
+
+@post("/transfers/{said:str}/resume", status_code=200)
+async def resume(node: Node, said: Said) -> models.Transfer:
+    """Go on with a download."""
+    return node.fetching.view(await node.fetching.resume(said))
+
+
+@post("/transfers/{said:str}/cancel", status_code=200)
+async def cancel(node: Node, said: Said) -> models.Transfer:
+    """Give a download up and delete what is unfinished; a finished one only leaves the list."""
+    return node.fetching.view(await node.fetching.cancel(said))
+
+
+@post("/transfers/{said:str}/priority", status_code=200, sync_to_thread=False)
+def prioritise(node: Node, said: Said, data: models.PriorityBody) -> models.Transfer:
+    """Fetch some files of a download sooner, later or not at all."""
+    return node.fetching.view(node.fetching.prioritise(said, data.level, data.only))
+
+
+# --- peers and limits -------------------------------------------------------------------------------------------
+
+
+@get("/peers")
+async def peers(node: Node) -> list[models.PeerEntry]:
+    """List known peers, connected ones first."""
+    return await node.peers()
+
+
+@post("/peers/connect", status_code=200)
+async def connect(node: Node, data: models.ConnectBody) -> models.PeerEntry:
+    """Connect to an address."""
+    return await node.connect(data.address)
+
+
+@patch("/peers/{said:str}", sync_to_thread=False)
+def change_peer(node: Node, said: Said, data: models.PeerBody) -> models.PeerEntry:
+    """Befriend, ban or name a peer, or take that back."""
+    return node.neighbours.change(said, data)
+
+
+@get("/limits", sync_to_thread=False)
+def limits(node: Node) -> models.RateLimits:
+    """Show the speed limits."""
+    return node.limits()
+
+
+@put("/limits")
+async def change_limits(node: Node, data: models.LimitsBody) -> models.RateLimits:
+    """Change the speed limits, now and for later starts."""
+    return await node.set_limits(data.down, data.up, data.upload_slots)
+
+
+ROUTES: Final[Sequence[HTTPRouteHandler]] = (
+    *(status, identity, down, metrics, openapi),
+    *(shares, share, unshare, link, search),
+    *(transfers, fetch, changes, transfer, progress, pause, resume, cancel, prioritise),
+    *(peers, connect, change_peer, limits, change_limits),
+)
