@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import msgspec
 
-from peerage.errors import LinkError, LocalError
+from peerage.errors import LimitError, LinkError, LocalError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
 from peerage.identity.network import Network
@@ -31,6 +31,7 @@ from peerage.transport.memory import MemoryHost, MemoryNetwork, MemoryTransport
 PORT: Final = 7411
 _LOG: Final = logging.getLogger("peerage")
 _SHOWN_FAULTS: Final = 3
+_SILENT_DEATHS: Final = 0.5  # share of churn in which the others hear nothing
 
 
 class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,14 +149,14 @@ class World:
 
     async def leave(self, node: SimNode) -> None:
         """Let a node end in order: it says goodbye."""
-        self._nodes.pop(node.number)
-        await self._take_down(node)
+        if self._nodes.pop(node.number, None) is not None:
+            await self._take_down(node)
 
     async def kill(self, node: SimNode, *, silently: bool = False) -> None:
         """End a node as `kill -9` does (its links are reset), or silently, as a power cut does."""
-        self._nodes.pop(node.number)
-        self.net.kill(node.host, silently=silently)
-        await self._take_down(node)
+        if self._nodes.pop(node.number, None) is not None:
+            self.net.kill(node.host, silently=silently)
+            await self._take_down(node)
 
     def partition(self, *groups: Iterable[SimNode]) -> None:
         """Cut the network into these groups and the rest."""
@@ -170,20 +171,19 @@ class World:
 
         Half of the deaths are silent; a new node dials `degree` living ones. Returns how many died. `spared` live on.
         """
-        deaths, end = 0, asyncio.get_running_loop().time() + seconds
+        loop = asyncio.get_running_loop()
+        deaths, end = 0, loop.time() + seconds
         safe = {node.number for node in spared}
-        async with asyncio.TaskGroup() as arrivals:
-            while True:
-                mortal = [node for node in self.nodes if node.number not in safe]
-                pause = self.rng.expovariate(max(1, len(mortal)) / lifetime)
-                if asyncio.get_running_loop().time() + pause >= end or not mortal:
-                    break
-                await asyncio.sleep(pause)
-                victims = [node for node in mortal if node.number in self._nodes]
-                await self.kill(self.rng.choice(victims), silently=self.rng.random() < 0.5)
-                arrivals.create_task(self._join(await self.add(), degree))
-                deaths += 1
-            await asyncio.sleep(max(0.0, end - asyncio.get_running_loop().time()))
+        while mortal := [node for node in self.nodes if node.number not in safe]:
+            pause = self.rng.expovariate(len(mortal) / lifetime)
+            if loop.time() + pause >= end:
+                break
+            await asyncio.sleep(pause)
+            await self.kill(self.rng.choice(mortal), silently=self.rng.random() < _SILENT_DEATHS)
+            newcomer = await self.add()
+            newcomer.peer.spawn(self._join(newcomer, degree), "join")
+            deaths += 1
+        await asyncio.sleep(max(0.0, end - loop.time()))
         return deaths
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -193,8 +193,8 @@ class World:
         for other in self.rng.sample(others, min(degree, len(others))):
             try:
                 await self.link(newcomer, other)
-            except LinkError:
-                continue  # died meanwhile, as peers do
+            except (LinkError, LimitError):
+                continue  # dead or full, as peers are
 
     async def _take_down(self, node: SimNode) -> None:
         await node.stack.aclose()
