@@ -14,7 +14,7 @@ import msgspec
 from blake3 import blake3
 
 from peerage.catalogue.media_type import FOLDER_MIME, MediaType, extension_of, media_type_of
-from peerage.catalogue.text import is_showable, search_words, showable
+from peerage.catalogue.text import is_showable, showable, words_of_all
 from peerage.errors import LocalError, ProtocolError
 from peerage.identity.keys import (
     ID_BYTES,
@@ -163,11 +163,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     def words(self) -> list[str]:
         """Return the search words of all texts in order, with `FIELD_GAP` between two texts."""
-        words: list[str] = []
-        for text in self.texts():
-            words += search_words(text)
-            words.append(FIELD_GAP)
-        return words[:-1]
+        return words_of_all(self.texts(), FIELD_GAP)
 
     @classmethod
     def draft(cls, holder: bytes, description: Description) -> Record:

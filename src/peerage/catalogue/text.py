@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 # What a reader cannot see, or what reorders the rest of the line: C0 and C1 controls, zero-width and direction marks,
@@ -37,6 +38,7 @@ _UNSPACED: Final = re.compile(
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
 _ASCII_WORD: Final = re.compile("[a-z0-9]+")
+_ASCII_WORD_OR_END: Final = re.compile("[a-z0-9]+|\0")
 
 
 def fold(text: str) -> str:
@@ -55,6 +57,18 @@ def search_words(text: str) -> list[str]:
         return _ASCII_WORD.findall(folded)
     spaced = "".join(_spaced(character) for character in folded)
     return spaced.split()
+
+
+def words_of_all(texts: Iterable[str], gap: str) -> list[str]:
+    """Cut several showable texts into search words, with `gap` between two texts; one pass where all is ASCII."""
+    joined = "\0".join(texts)
+    if joined.isascii():
+        return [gap if word == "\0" else word for word in _ASCII_WORD_OR_END.findall(joined.lower())]
+    words: list[str] = []
+    for text in joined.split("\0"):
+        words += search_words(text)
+        words.append(gap)
+    return words[:-1]
 
 
 def _spaced(character: str) -> str:

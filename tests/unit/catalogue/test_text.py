@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerage.catalogue.text import is_showable, search_words, showable
+from peerage.catalogue.text import is_showable, search_words, showable, words_of_all
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,13 @@ def test_words_hold_nothing_that_means_something_to_the_index(text: str) -> None
     for word in search_words(text):
         assert word
         assert not any(character in ' "*\0\ue000()' for character in word)
+
+
+@given(st.lists(st.one_of(st.sampled_from(["", "Blue Train.flac", "jay-z", "été"]), st.text()), min_size=1))
+def test_several_texts_give_the_words_of_each(texts: list[str]) -> None:
+    texts = [text.replace("\0", "") for text in texts]
+    expected = [[*search_words(text), "|"] for text in texts]
+    assert words_of_all(texts, "|") == [word for words in expected for word in words][:-1]
 
 
 @given(st.text(alphabet=st.characters()), st.integers(1, 64))
