@@ -55,6 +55,7 @@ class PartialStore:
         self._handles: Handles[int] = Handles(self._open_file)
         self._lock = threading.Lock()
         self._commit_lock = threading.Lock()
+        self._writing = threading.Lock()
         self._content_id = content_id
         self._held = Bitmap(self.space.count)  # can be read
         self._marked = Bitmap(self.space.count)  # is safe
@@ -96,7 +97,8 @@ class PartialStore:
         if len(view) != location.length or blake3(view).digest() != self.space.hash_of(index):
             return False
         with storing(self.target), self._handles.borrow(location.file) as handle:
-            write_all(handle, view, location.offset)
+            with self._writing:  # one file takes one writer at a time; the others would only spin in the kernel
+                write_all(handle, view, location.offset)
         with self._lock:
             self._held.add(index)
             self._pending.append(index)
