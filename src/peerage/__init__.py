@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from peerage.identity.network import Network
     from peerage.limits import Limits
     from peerage.peer.connection import PeerConnection
-    from peerage.peer.handlers import Bulk, Later
+    from peerage.peer.handlers import Bulk, Handler, Later
     from peerage.peer.messages import LinkKind
     from peerage.peer.open import open_peer
     from peerage.peer.peer import Environment, Peer
@@ -32,7 +32,7 @@ _HOMES = {
     "identity.network": ["Network"],
     "limits": ["Limits"],
     "peer.connection": ["PeerConnection"],
-    "peer.handlers": ["Bulk", "Later"],  # answers that are more than a message
+    "peer.handlers": ["Bulk", "Handler", "Later"],  # what answers, also with more than a message
     "peer.messages": ["LinkKind"],
     "peer.open": ["open_peer"],  # a peer of one's own in one line
     "peer.peer": ["Environment", "Peer"],
@@ -48,8 +48,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the page
     "Node",
     "LimitError", "LinkError", "LocalError", "PeerageError", "RefusedError", "RemoteError",
     "Address", "parse_address", "PeerId", "PeerKey", "format_id", "parse_id", "Network", "Limits",
-    "PeerConnection", "Bulk", "Later", "LinkKind", "open_peer", "Environment", "Peer", "NextHop", "Router", "Service",
-    "Stabilizer", "Done", "Message", "Request",
+    "PeerConnection", "Bulk", "Handler", "Later", "LinkKind", "open_peer", "Environment", "Peer", "NextHop", "Router",
+    "Service", "Stabilizer", "Done", "Message", "Request",
 ]
 # fmt: on
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, ForwardRef, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -31,7 +31,8 @@ MessageT = TypeVar("MessageT", bound=Message)
 class Request(Message, Generic[ReplyT], frozen=True, array_like=True):
     """A message that is answered by a `reply`, or by several where the answer comes in parts.
 
-    `class Ask(Request[Told])` says it; `reply` has to be given only where the class is not known yet.
+    `class Ask(Request[Told])` says which, and `class Echo(Request["Echo"])` that it is of the same kind; `reply` has to
+    be given only where that class is not known yet.
     """
 
     reply: ClassVar[type[Message]] = Message
@@ -44,6 +45,8 @@ class Request(Message, Generic[ReplyT], frozen=True, array_like=True):
                 (kind,) = get_args(base)
                 if isinstance(kind, type):
                     cls.reply = kind
+                elif isinstance(kind, ForwardRef) and kind.__forward_arg__ == cls.__name__:
+                    cls.reply = cls
 
 
 class Done(Message, frozen=True, array_like=True):

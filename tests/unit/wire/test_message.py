@@ -112,5 +112,10 @@ def test_the_reply_is_taken_from_the_brackets() -> None:
         code: ClassVar[bytes] = b"AGAI"
         reply: ClassVar[type[Message]] = Loose
 
+    class Echo(Request["Echo"], frozen=True):
+        code: ClassVar[bytes] = b"ECHO"
+        text: str
+
     assert Ask.reply is Told
+    assert Echo.reply is Echo
     assert Again.reply is Loose
