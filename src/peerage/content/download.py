@@ -114,6 +114,7 @@ class Download:
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
         self._main: asyncio.Task[None] | None = None
+        self._taking_manifest = asyncio.Lock()
         self._known = asyncio.Event()  # the manifest is there
         self._ready = asyncio.Event()  # so are store and scheduler
         self._more = asyncio.Event()  # something changed that the main loop should look at
@@ -238,7 +239,9 @@ class Download:
 
     async def manifest_arrived(self, data: bytes) -> None:
         """Take the manifest from a source; raises a RemoteError when it is not the right one."""
-        if not self.manifest:
+        async with self._taking_manifest:  # several sources may bring it at once
+            if self.manifest:
+                return
             manifest = await self.peer.in_thread(decode, data, self.content_id)
             self._check_only(manifest)
             await self.peer.in_thread(self._surroundings.save_manifest, self.content_id, data)
