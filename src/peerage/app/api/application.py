@@ -40,6 +40,7 @@ def build_open(node: Node, control: Control) -> Litestar:
         exception_handlers={
             PeerageError: problems.on_peerage_error,
             HTTPException: problems.on_http_error,
+            RecursionError: problems.on_deep_body,
             Exception: problems.on_anything_else,
         },
         openapi_config=OpenAPIConfig(

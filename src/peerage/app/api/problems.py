@@ -57,6 +57,12 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return _response(error.status_code, Problem(error=_sentence(error), kind="RequestError"))
 
 
+def on_deep_body(request: Request[Any, Any, Any], error: RecursionError) -> Response[Problem]:
+    """Answer a body that is nested so deep that it can only be meant to do harm."""
+    del request, error
+    return _response(400, Problem(error="the body is nested too deep", kind="RequestError"))
+
+
 def on_anything_else(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Keep an unexpected error from ending more than its request."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from litestar import MediaType, Request, Response, get, patch, post, put
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from peerage.app.api import models
 from peerage.app.api.control import Control
@@ -22,10 +23,13 @@ from peerage.app.searching import DEFAULT_LIMIT, SearchRun
 from peerage.limits import MAX_QUERY_CHARS, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
 
 AnyRequest = Request[Any, Any, Any]
-Said = Annotated[str, Parameter(min_length=1, max_length=models.MAX_TEXT)]
-Limit = Annotated[int, Parameter(ge=1, le=MAX_SEARCH_HITS)]
-Seconds = Annotated[float, Parameter(gt=0, le=MAX_SEARCH_SECONDS)]
-QueryText = Annotated[str, Parameter(query="q", max_length=4 * MAX_QUERY_CHARS)]
+TheNode = NamedDependency[Node]
+TheControl = NamedDependency[Control]
+Said = Annotated[str, PathParameter(min_length=1, max_length=models.MAX_TEXT)]
+Target = Annotated[str, QueryParameter(min_length=1, max_length=models.MAX_TEXT)]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_HITS)]
+Seconds = Annotated[float, QueryParameter(gt=0, le=MAX_SEARCH_SECONDS)]
+QueryText = Annotated[str, QueryParameter(name="q", max_length=4 * MAX_QUERY_CHARS)]
 
 
 def _stream_of(kind: Any) -> dict[int, ResponseSpec]:
@@ -36,26 +40,26 @@ def _stream_of(kind: Any) -> dict[int, ResponseSpec]:
 
 
 @get("/status")
-async def status(node: Node) -> models.Status:
+async def status(node: TheNode) -> models.Status:
     """Show the node at a glance."""
     return await node.status()
 
 
 @get("/id", sync_to_thread=False)
-def identity(node: Node) -> models.Identity:
+def identity(node: TheNode) -> models.Identity:
     """Show who this node is."""
     return models.Identity(peer_id=node.peer_id, public_key=node.peer.key.public_key.hex())
 
 
 @post("/down", status_code=200, sync_to_thread=False)
-def down(control: Control) -> models.Done:
+def down(control: TheControl) -> models.Done:
     """Stop the daemon in order, after this answer."""
     control.stop()
     return models.Done()
 
 
 @get("/metrics", media_type=MediaType.TEXT)
-async def metrics(node: Node) -> Response[bytes]:
+async def metrics(node: TheNode) -> Response[bytes]:
     """Show counters and gauges for Prometheus."""
     text = prometheus_text(await node.status(), node.peer.metrics)
     return Response(text, media_type=CONTENT_TYPE)
@@ -71,25 +75,25 @@ def openapi(request: AnyRequest) -> dict[str, Any]:
 
 
 @get("/shares")
-async def shares(node: Node) -> list[models.Share]:
+async def shares(node: TheNode) -> list[models.Share]:
     """List what is shared."""
     return await node.library()
 
 
 @post("/shares", status_code=200, responses=_stream_of(models.ShareEvent))
-async def share(node: Node, request: AnyRequest, data: models.ShareBody) -> EventStream:
+async def share(node: TheNode, request: AnyRequest, data: JSONBody[models.ShareBody]) -> EventStream:
     """Share files and folders, and tell how hashing goes."""
     return EventStream(node.sharing.share_all(data.paths, data.visibility), request)
 
 
 @post("/shares/remove", status_code=200)
-async def unshare(node: Node, data: models.UnshareBody) -> list[models.Share]:
+async def unshare(node: TheNode, data: JSONBody[models.UnshareBody]) -> list[models.Share]:
     """Take shares back; nothing is taken back when one of the targets is not shared."""
     return await node.sharing.unshare_all(data.targets)
 
 
 @get("/link")
-async def link(node: Node, target: Said) -> models.ContentLink:
+async def link(node: TheNode, target: Target) -> models.ContentLink:
     """Make a link to a share, or to a file inside one."""
     return await node.link(target)
 
@@ -99,7 +103,7 @@ async def link(node: Node, target: Said) -> models.ContentLink:
 
 @get("/search", responses=_stream_of(models.SearchEvent))
 async def search(
-    node: Node,
+    node: TheNode,
     request: AnyRequest,
     text: QueryText,
     limit: Limit = DEFAULT_LIMIT,
@@ -119,55 +123,55 @@ async def _search_events(run: SearchRun) -> Events:
 
 
 @get("/transfers", sync_to_thread=False)
-def transfers(node: Node) -> list[models.Transfer]:
+def transfers(node: TheNode) -> list[models.Transfer]:
     """List all downloads, the oldest first."""
     return node.fetching.views()
 
 
 @post("/transfers")
-async def fetch(node: Node, data: models.GetBody) -> models.Transfer:
+async def fetch(node: TheNode, data: JSONBody[models.GetBody]) -> models.Transfer:
     """Begin a download, or go on with one."""
     return node.fetching.view(await node.get(data.target, data.into, only=data.only))
 
 
 @get("/transfers/changes", responses=_stream_of(models.TransferChange))
-async def changes(node: Node, request: AnyRequest) -> EventStream:
+async def changes(node: TheNode, request: AnyRequest) -> EventStream:
     """Follow all downloads."""
     return EventStream(node.fetching.changes(), request)
 
 
 @get("/transfers/{said:str}", sync_to_thread=False)
-def transfer(node: Node, said: Said) -> models.Transfer:
+def transfer(node: TheNode, said: Said) -> models.Transfer:
     """Show one download."""
     return node.fetching.view(node.fetching.find(said))
 
 
 @get("/transfers/{said:str}/progress", responses=_stream_of(models.TransferChange))
-async def progress(node: Node, request: AnyRequest, said: Said) -> EventStream:
+async def progress(node: TheNode, request: AnyRequest, said: Said) -> EventStream:
     """Follow one download until it rests."""
     return EventStream(node.fetching.progress(node.fetching.find(said)), request)
 
 
 @post("/transfers/{said:str}/pause", status_code=200)
-async def pause(node: Node, said: Said) -> models.Transfer:
+async def pause(node: TheNode, said: Said) -> models.Transfer:
     """Stop a download and keep what it has."""
     return node.fetching.view(await node.fetching.pause(said))
 
 
 @post("/transfers/{said:str}/resume", status_code=200)
-async def resume(node: Node, said: Said) -> models.Transfer:
+async def resume(node: TheNode, said: Said) -> models.Transfer:
     """Go on with a download."""
     return node.fetching.view(await node.fetching.resume(said))
 
 
 @post("/transfers/{said:str}/cancel", status_code=200)
-async def cancel(node: Node, said: Said) -> models.Transfer:
+async def cancel(node: TheNode, said: Said) -> models.Transfer:
     """Give a download up and delete what is unfinished; a finished one only leaves the list."""
     return node.fetching.view(await node.fetching.cancel(said))
 
 
 @post("/transfers/{said:str}/priority", status_code=200, sync_to_thread=False)
-def prioritise(node: Node, said: Said, data: models.PriorityBody) -> models.Transfer:
+def prioritise(node: TheNode, said: Said, data: JSONBody[models.PriorityBody]) -> models.Transfer:
     """Fetch some files of a download sooner, later or not at all."""
     return node.fetching.view(node.fetching.prioritise(said, data.level, data.only))
 
@@ -176,31 +180,31 @@ def prioritise(node: Node, said: Said, data: models.PriorityBody) -> models.Tran
 
 
 @get("/peers")
-async def peers(node: Node) -> list[models.PeerEntry]:
+async def peers(node: TheNode) -> list[models.PeerEntry]:
     """List known peers, connected ones first."""
     return await node.peers()
 
 
 @post("/peers/connect", status_code=200)
-async def connect(node: Node, data: models.ConnectBody) -> models.PeerEntry:
+async def connect(node: TheNode, data: JSONBody[models.ConnectBody]) -> models.PeerEntry:
     """Connect to an address."""
     return await node.connect(data.address)
 
 
 @patch("/peers/{said:str}", sync_to_thread=False)
-def change_peer(node: Node, said: Said, data: models.PeerBody) -> models.PeerEntry:
+def change_peer(node: TheNode, said: Said, data: JSONBody[models.PeerBody]) -> models.PeerEntry:
     """Befriend, ban or name a peer, or take that back."""
     return node.neighbours.change(said, data)
 
 
 @get("/limits", sync_to_thread=False)
-def limits(node: Node) -> models.RateLimits:
+def limits(node: TheNode) -> models.RateLimits:
     """Show the speed limits."""
     return node.limits()
 
 
 @put("/limits")
-async def change_limits(node: Node, data: models.LimitsBody) -> models.RateLimits:
+async def change_limits(node: TheNode, data: JSONBody[models.LimitsBody]) -> models.RateLimits:
     """Change the speed limits, now and for later starts."""
     return await node.set_limits(data.down, data.up, data.upload_slots)
 
