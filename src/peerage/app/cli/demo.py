@@ -168,15 +168,21 @@ def _share(output: Output, nodes: list[DemoNode], gifts: list[Gift], original: P
     for node, gift in zip(nodes, gifts, strict=True):
         _share_paths(node, [gift.path])
         output.say(f"  {node.name}  {gift.path.name}: {gift.what}")
-    for node in nodes[:-1]:
-        folder = node.home.path.parent / f"of-{node.number}"
-        folder.mkdir()
-        os.link(original, folder / original.name)
-        _share_paths(node, [folder / original.name])
+    for node, path in zip(nodes[:-1], _same_in_several_places(original, len(nodes) - 1), strict=True):
+        _share_paths(node, [path])
         node.api.put("limits", RateLimits, LimitsBody(up=_UPLOAD))
     size = formats.size(original.stat().st_size)
     output.say(f"Nodes 1 to 4 also share {original.name} ({size}), and upload {formats.speed(_UPLOAD)} each at most.")
     return len(nodes) + len(nodes) - 1
+
+
+def _same_in_several_places(original: Path, count: int) -> list[Path]:
+    """Give each node a file of its own; all are there before the first is shared, for a new link changes a file."""
+    places = [original.parent / f"of-node-{number}" / original.name for number in range(1, count + 1)]
+    for place in places:
+        place.parent.mkdir()
+        os.link(original, place)
+    return places
 
 
 def _share_paths(node: DemoNode, paths: Sequence[Path]) -> None:
@@ -217,7 +223,7 @@ def _fetch(output: Output, node: DemoNode, hit: Hit, victim: DemoNode) -> _Fetch
     started = time.monotonic()
     transfer = node.api.post("transfers", Transfer, GetBody(target=hit.link, into=str(into)))
     killed_at, sources = 0, 0
-    with Meter(output, hit.name, quiet=0.0) as meter:
+    with Meter(output, hit.name) as meter:
         for event in node.api.progress(hit.content_id):
             if not isinstance(event, TransferEvent):
                 continue

@@ -89,7 +89,8 @@ def _activity(transfer: Transfer) -> str:
 
 def _leave(command: Command, node: Client, transfer: Transfer) -> None:
     """Pause a download that the user does not wait for any longer, and say how it goes on."""
-    transfer = node.post(f"transfers/{transfer.content_id}/pause", Transfer)
+    transfer = node.get(f"transfers/{transfer.content_id}", Transfer)
+    node.post(f"transfers/{transfer.content_id}/pause", Transfer)
     done = formats.percent(transfer.done, transfer.wanted) if transfer.wanted else formats.size(transfer.done)
     short = transfer.content_id[:12]
     command.output.hint(f"\nPaused at {done}; what has come is kept. It goes on with: peerage get {short}")

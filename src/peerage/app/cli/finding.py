@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from peerage.app.api.models import Hit, HitFound, Media, SearchEnded
+from peerage.app.api.models import Hit, HitFound, Media, SearchEnded, Status
 from peerage.app.cli import formats
 from peerage.app.cli.client import Client
 from peerage.app.cli.command import Command, Json
@@ -25,6 +25,8 @@ _COLUMNS: Final = (
     Column("about", whole=False, style="dim"),
 )
 _MAX_TIMEOUT: Final = 300.0
+_MEETING_SECONDS: Final = 3.0  # connecting and the local network's answers take one or two
+_LOOK_SECONDS: Final = 0.1
 
 
 class _Search:
@@ -59,11 +61,22 @@ def search(
         raise typer.BadParameter(f"there is no option {unknown[0]}", ctx=context)
     command = Command.of(context, as_json)
     with command.node() as node:
+        if command.was_temporary:
+            _meet_others(command, node)
         found = _run(command, node, " ".join(query), limit, timeout)
     command.output.records(found.in_order, _COLUMNS, _row)
     _tell_end(command, found)
     if found.interrupted:
         raise KeyboardInterrupt
+
+
+def _meet_others(command: Command, node: Client) -> None:
+    """Give a node that has only just started the time to meet somebody whom it can ask."""
+    end = time.monotonic() + _MEETING_SECONDS
+    with Meter(command.output, "searching") as meter:
+        while not node.get("status", Status).peers and time.monotonic() < end:
+            meter.show(Step(note="your node has only just started and meets its peers"))
+            time.sleep(_LOOK_SECONDS)
 
 
 def _run(command: Command, node: Client, text: str, limit: int, timeout: float) -> _Search:

@@ -94,7 +94,10 @@ def _tell(output: Output, now: Status, *, detached: bool) -> None:
             ("listens at", now.listen or "nowhere"),
             ("others reach it at", ", ".join(now.addresses) or "no address"),
             ("network", network_name(now)),
-            ("shares", formats.count(now.shares, "file or folder", "files and folders")),
+            (
+                "shares",
+                formats.count(now.shares, "file or folder", "files and folders") if now.shares else "nothing yet",
+            ),
             ("home folder", now.home),
         ]
     )
