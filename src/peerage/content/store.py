@@ -96,9 +96,9 @@ class PartialStore:
         view = memoryview(data)
         if len(view) != location.length or blake3(view).digest() != self.space.hash_of(index):
             return False
-        with storing(self.target), self._handles.borrow(location.file) as handle:
-            with self._writing:  # one file takes one writer at a time; the others would only spin in the kernel
-                write_all(handle, view, location.offset)
+        # one file takes one writer at a time; the others would only spin in the kernel
+        with storing(self.target), self._handles.borrow(location.file) as handle, self._writing:
+            write_all(handle, view, location.offset)
         with self._lock:
             self._held.add(index)
             self._pending.append(index)
