@@ -25,6 +25,7 @@ from peerage.peer.handlers import Answer, Bulk, Later
 from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind
 from peerage.peer.metrics import Metrics
 from peerage.peer.outbox import Outbox
+from peerage.peer.pacing import Brake, Pace, PacedWriter
 from peerage.peer.requests import BulkTarget
 from peerage.transport.base import Link
 from peerage.wire.frame import BULK, Frame, FrameReader
@@ -54,6 +55,8 @@ class PeerConnection:
         self._out = Outbox(link, limits, self._metrics)
         self._asker = Asker(self._out, limits.requests_per_link, self._metrics)
         self._reader = FrameReader(self._asker)
+        self._writer: PacedWriter | None = None  # slows down what this side sends
+        self._brake: Brake | None = None  # slows down what it takes
         self._stuck = False  # whether requests are held back
         self._held: list[Frame] = []
         self._held_bytes = 0
@@ -140,7 +143,7 @@ class PeerConnection:
         """Send what waits, then end the link; what waits on it fails with the reason."""
         self._out.flush()
         self._out.close(LinkLostError(reason))
-        self._link.close()
+        (self._writer or self._link).close()
 
     def abort(self, error: PeerageError) -> None:
         """End the link at once; what waits on it fails with `error`."""
@@ -189,6 +192,21 @@ class PeerConnection:
         """Wait until the link takes more; raises LinkLostError when it has ended."""
         await self._out.drain()
 
+    def pace(self, *, writing: Pace | None = None, reading: Pace | None = None) -> None:
+        """Send, or take, no faster than a pace from now on; several links can share one."""
+        if writing is not None and self._writer is None:
+            self._writer = PacedWriter(self._link, writing, self._block, self._unblock)
+            self._out.redirect(self._writer)
+            if self._stuck:
+                self._writer.link_paused()
+        if reading is not None:
+            self._brake = Brake(reading, self._read_on)
+
+    @property
+    def is_braked(self) -> bool:
+        """Whether this side takes nothing now for the sake of its own pace."""
+        return self._brake is not None and self._brake.is_on
+
     # --- answering (for the dispatcher) -------------------------------------------------------------------------
 
     def answer(self, tag: int, answer: Answer) -> None:
@@ -236,26 +254,16 @@ class PeerConnection:
             self._violated(error)
         finally:
             self._out.flush()
+        if self._brake is not None and not self._brake.spend(count) and self.is_open:
+            self._link.pause_reading()
 
     def pause_writing(self) -> None:
         """Too much is unsent."""
-        self._out.block()
-        self._stuck = True
+        (self._writer.link_paused if self._writer is not None else self._block)()
 
     def resume_writing(self) -> None:
-        """Go on, first with what was held back."""
-        self._out.unblock()
-        self._stuck = False
-        held, self._held, self._held_bytes = self._held, [], 0
-        self._out.hold()
-        try:
-            self._handle(held)
-        except (PeerageError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            self._violated(error)
-        finally:
-            self._out.flush()
-        if self._held_bytes <= MAX_HELD_REQUESTS:
-            self._link.resume_reading()
+        """Go on."""
+        (self._writer.link_resumed if self._writer is not None else self._unblock)()
 
     def link_lost(self, error: Exception | None) -> None:
         """End everything that waits on this link, and the work for its requests: nobody wants the answers."""
@@ -264,6 +272,10 @@ class PeerConnection:
         assert reason is not None
         self._asker.end(reason)
         self._held.clear()
+        if self._writer is not None:
+            self._writer.drop()
+        if self._brake is not None:
+            self._brake.release()
         for task, wanted in self.at_work.items():
             if wanted:
                 task.cancel()
@@ -275,6 +287,28 @@ class PeerConnection:
             self.on_lost(self)
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _block(self) -> None:
+        self._out.block()
+        self._stuck = True
+
+    def _unblock(self) -> None:
+        """Go on, first with what was held back."""
+        self._out.unblock()
+        self._stuck = False
+        held, self._held, self._held_bytes = self._held, [], 0
+        self._out.hold()
+        try:
+            self._handle(held)
+        except (PeerageError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            self._violated(error)
+        finally:
+            self._out.flush()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._held_bytes <= MAX_HELD_REQUESTS and not self.is_braked:
+            self._link.resume_reading()
 
     def _handle(self, frames: Iterable[Frame]) -> None:
         answered = self._asker.answered

@@ -7,22 +7,31 @@ as its size allows. Nothing here looks into a message, and nothing is sent after
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from peerage.errors import LimitError, LinkLostError, LocalError, PeerageError
 from peerage.limits import MAX_BULK_PAYLOAD, Limits
 from peerage.peer.metrics import Metrics
-from peerage.transport.base import Link
 from peerage.wire.frame import BULK, encode_header
 from peerage.wire.message import Message, append_message
 
 _FULL: Final = 256 * 1024  # bytes that are handed to the link without waiting for the end of the batch
 
 
+class Sink(Protocol):
+    """Where frames go: a link, or what slows it down."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, in order; `data` has been taken when this returns."""
+
+    def unsent(self) -> int:
+        """Return how many bytes wait to be sent."""
+
+
 class Outbox:
     """The sending side of one link; `closed` is why nothing is sent any more, `blocked` that too much is unsent."""
 
-    def __init__(self, link: Link, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, link: Sink, limits: Limits, metrics: Metrics) -> None:
         self._loop = asyncio.get_running_loop()
         self._link = link
         self._maximum = limits.write_buffer
@@ -87,6 +96,10 @@ class Outbox:
     def _schedule(self) -> None:
         self._flush_comes = True
         self._loop.call_soon(self.flush)
+
+    def redirect(self, sink: Sink) -> None:
+        """Send by another way from now on."""
+        self._link = sink
 
     # --- room ---------------------------------------------------------------------------------------------------
 
