@@ -123,7 +123,7 @@ def _tell(output: Output, nodes: list[DemoNode], files: tuple[list[Gift], Path],
     hit, search_seconds = _search(output, nodes, deadline)
     victim = nodes[2]
     fetched = _fetch(output, nodes[4], hit, victim)
-    given = _given(nodes, victim, fetched)
+    given = _given(nodes, victim)
     identical = filecmp.cmp(original, fetched.transfer.path, shallow=False)
     report = Report(
         nodes=len(nodes),
@@ -233,15 +233,21 @@ def _fetch(output: Output, node: DemoNode, hit: Hit, victim: DemoNode) -> _Fetch
             if not killed_at and hit.size > transfer.done >= _KILL_AT * hit.size:
                 victim.kill()
                 killed_at = transfer.done
+                meter.pause()
+                _tell_kill(output, victim, transfer, sources)
     seconds = time.monotonic() - started
     if transfer.state != "done":
         raise PeerageError(f"the download did not complete: it is {transfer.state}. {transfer.error}")
     return _Fetched(transfer=transfer, killed_at=killed_at, sources=sources, seconds=seconds)
 
 
-def _given(nodes: list[DemoNode], victim: DemoNode, fetched: _Fetched) -> list[Given]:
+def _tell_kill(output: Output, victim: DemoNode, transfer: Transfer, sources: int) -> None:
+    done = formats.percent(transfer.done, transfer.wanted or 0)
+    output.say(f"  When {done} had come from {formats.count(sources, 'source')}, {victim.name} was killed (kill -9).")
+
+
+def _given(nodes: list[DemoNode], victim: DemoNode) -> list[Given]:
     """Ask the last node how much it has from each of the others."""
-    del fetched
     received = {peer.peer_id: peer.received for peer in nodes[4].api.get("peers", list[PeerEntry])}
     return [
         Given(node=node.number, bytes=received.get(node.about.peer_id, 0), killed=node is victim) for node in nodes[:-1]
@@ -249,10 +255,6 @@ def _given(nodes: list[DemoNode], victim: DemoNode, fetched: _Fetched) -> list[G
 
 
 def _tell_download(output: Output, report: Report) -> None:
-    done = formats.percent(report.killed_at, report.size)
-    output.say(
-        f"  When {done} had come from {report.sources_used} sources, node {report.killed_node} was killed (kill -9)."
-    )
     output.say("  The download went on from the others:")
     for given in report.given:
         fate = ", then it was dead" if given.killed else ""

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _STOPPING: Final = 5.0  # seconds until a node that was asked to stop is killed
 _PAUSE: Final = 0.05
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Deadline:
@@ -91,10 +92,10 @@ def five_nodes(folder: Path, network: str, deadline: Deadline) -> Iterator[list[
     """Run five nodes that know only the first one's address, until the block is over."""
     nodes: list[DemoNode] = []
     try:
-        first = _start(1, folder, network, [])
-        nodes.append(first)
-        meeting_point = deadline.wait_for("the first node's start", first.ask_status).listen
-        nodes += [_start(number, folder, network, ["--connect", meeting_point]) for number in range(2, 6)]
+        _start(nodes, folder, network, [])
+        meeting_point = deadline.wait_for("the first node's start", nodes[0].ask_status).listen
+        for _ in range(4):
+            _start(nodes, folder, network, ["--connect", meeting_point])
         for node in nodes:
             deadline.wait_for(f"{node.name}'s start", node.ask_status)
         yield nodes
@@ -103,16 +104,18 @@ def five_nodes(folder: Path, network: str, deadline: Deadline) -> Iterator[list[
             _stop(nodes)
 
 
-def _start(number: int, folder: Path, network: str, extra: list[str]) -> DemoNode:
+def _start(nodes: list[DemoNode], folder: Path, network: str, extra: list[str]) -> None:
+    """Start one more node and list it."""
+    number = len(nodes) + 1
     home = folder / f"node-{number}"
     home.mkdir(mode=0o700)
     addresses = ["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--no-lan"]
     command = [sys.executable, "-m", "peerage", "--home", str(home), "up", *addresses, "--network", network, *extra]
-    with (home / "output").open("wb") as output:
+    with (home / "output").open("wb") as output, _uninterrupted():
         process = subprocess.Popen(  # noqa: S603  # this very program
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-    return DemoNode(number, home, process)
+        nodes.append(DemoNode(number, home, process))
 
 
 def _stop(nodes: list[DemoNode]) -> None:
@@ -131,12 +134,16 @@ def _stop(nodes: list[DemoNode]) -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let no second Ctrl-C cut the cleaning up short; it takes seconds at the most."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Put Ctrl-C and SIGTERM off until the block is over, so that no process is started unlisted or left running."""
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: came.append(number)) for each in _SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def last_line(path: Path) -> str:

@@ -24,6 +24,7 @@ from peerage.errors import AddressError, PeerageError, QueryError
 SUCCESS: Final = 0
 FAILURE: Final = 1
 WRONG_USAGE: Final = 2
+_INTERRUPTED: Final = 130  # what Typer makes of Ctrl-C; here it is a failure like any other
 
 _MODULES: Final = {
     "up": "starting",
@@ -120,7 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = Output(as_json=False, stdout=sys.stdout, stderr=sys.stderr)
     try:
         _write_anything()
-        return _status(build().main(arguments, prog_name=PROGRAM, standalone_mode=False))
+        status = build().main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        if status != _INTERRUPTED:
+            return status if isinstance(status, int) else SUCCESS
+        output.error("stopped")
     except typer.TyperException as error:
         output.error(_usage(error))
         return error.exit_code
@@ -142,13 +146,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"unexpected {type(error).__name__}: {error}; set PEERAGE_TRACEBACK=1 to see where".replace("\n", " ")
         )
     return FAILURE
-
-
-def _status(returned: object) -> int:
-    """Turn what Typer gives back into an exit status; its 130 for Ctrl-C is a failure like any other."""
-    if not isinstance(returned, int) or returned == SUCCESS:
-        return SUCCESS
-    return WRONG_USAGE if returned == WRONG_USAGE else FAILURE
 
 
 def _usage(error: Any) -> str:
