@@ -6,9 +6,12 @@ Invariant: it waits only while the node is alone, and never longer than it is to
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from peerage.peer.connection import PeerConnection
 from peerage.peer.service import Service
+
+_YOUTH: Final = 10.0  # seconds after the start in which the first neighbours come
 
 
 class Arrivals(Service):
@@ -16,8 +19,10 @@ class Arrivals(Service):
 
     name = "arrivals"
 
-    def __init__(self) -> None:
+    def __init__(self, *, expected: bool) -> None:
+        self._expected = expected  # others may be found that are not known yet, on the local network say
         self._somebody = asyncio.Event()
+        self._young_until = asyncio.get_running_loop().time() + _YOUTH
 
     def peer_connected(self, connection: PeerConnection) -> None:
         """Let those who wait go on."""
@@ -29,9 +34,14 @@ class Arrivals(Service):
         if not any(each is not connection for each in self.peer.neighbours()):
             self._somebody.clear()
 
+    def _hopes(self) -> bool:
+        if self.peer.table.best():
+            return True
+        return self._expected and asyncio.get_running_loop().time() < self._young_until
+
     async def wait(self, seconds: float) -> bool:
-        """Wait for a neighbour when there is none but some are known to try; whether there is one now."""
-        if not self._somebody.is_set() and self.peer.table.best():
+        """Wait for a neighbour when there is none but one may come soon; whether there is one now."""
+        if not self._somebody.is_set() and self._hopes():
             try:
                 async with asyncio.timeout(seconds):
                     await self._somebody.wait()

@@ -7,6 +7,7 @@ learns whether the daemon came up, and why not.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -26,9 +27,10 @@ from peerage.app.serving import check_api_address, serve_api
 from peerage.errors import ConfigError, PeerageError
 from peerage.identity.network import Network
 
+log = logging.getLogger("peerage.app")
+
 Ready = Callable[[Status], None]
 
-_START_SECONDS: Final = 60.0  # a large catalogue takes a while to open
 _PIPE_BYTES: Final = 64 * 1024
 
 
@@ -118,12 +120,15 @@ def _become_daemon(options: DaemonOptions, writing: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    status = 0
+    status = 1
     try:
         run(options, lambda up: _tell(writing, msgspec.json.encode(up)))
+        status = 0
     except PeerageError as error:
         _tell(writing, b"!" + str(error).encode())
-        status = 1
+    except Exception as error:
+        with logging_to(options.home.log_file, options.config.log.level):
+            log.critical("the node ended unexpectedly", exc_info=error)
     finally:
         os._exit(status)
 

@@ -55,9 +55,12 @@ from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
+from peerage.peer.stabilizers import Stabilizer
 from peerage.transport.tcp import SystemClock, TcpTransport
 
 _THREADS: Final = max(8, 2 * (os.cpu_count() or 1))  # for disk and hashing: most of them wait for the disk
+
+_INTERFACES_SECONDS: Final = 60.0
 
 
 class Node:
@@ -249,7 +252,8 @@ class Node:
         self._upkeep = Upkeep(
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
-        arrivals, recent = Arrivals(), RecentHits(self.home.hits_file)
+        arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
+        recent = RecentHits(self.home.hits_file)
         self.membership = Membership()
         self._publication = Publication(library, database, self.exchange, overlays)
         self.sharing = Sharing(library, database, lambda: self._myself)
@@ -268,9 +272,15 @@ class Node:
     async def _listen(self) -> None:
         heard = await listening.listen(self.peer, self.config)
         self._listening = heard.addresses
-        self._myself = sources_of([(self.peer.peer_id, own_addresses(heard.addresses))])
+        await self._look_at_interfaces()
+        self.peer.start_stabilizer(Stabilizer(self._look_at_interfaces, _INTERFACES_SECONDS))
         if heard.notice:
             self.notices.append(heard.notice)
+
+    async def _look_at_interfaces(self) -> None:
+        """Learn this computer's addresses: it may have moved to another network."""
+        places = await self.peer.in_thread(own_addresses, self._listening)
+        self._myself = sources_of([(self.peer.peer_id, places)])
 
     async def _begin(self, recent: RecentHits) -> None:
         self._apply(self.config.limits)

@@ -22,7 +22,7 @@ from peerage.app.node import Node
 from peerage.errors import ConfigError
 from peerage.identity.address import Address, literal_ip, parse_address
 
-_GRACE: Final = 2  # seconds that requests under way have to end
+_GRACE: Final = 1  # seconds that requests under way have to end; streams never would
 _BACKLOG: Final = 128
 
 
@@ -102,7 +102,7 @@ def _open_socket(wanted: str) -> socket.socket:
 
 def _bind(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY; otherwise an answer waits 40 ms for the client's acknowledgement.
+    # With the protocol named, asyncio sets TCP_NODELAY; without it an answer waits 40 ms for an acknowledgement.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
