@@ -11,6 +11,7 @@ This module knows lengths and tags, not what is inside a payload.
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from peerage.errors import ProtocolError
@@ -32,6 +33,10 @@ class Frame(NamedTuple):
     code: bytes
     tag: int
     payload: memoryview
+
+
+_frame: Final = partial(tuple.__new__, Frame)
+"""Makes a Frame of a tuple in half the time; on the way of every message."""
 
 
 class BulkSink(Protocol):
@@ -144,7 +149,7 @@ class FrameReader:
             if body + length > end:
                 break
             start = body + length
-            append(Frame(code, tag, view[body:start]))
+            append(_frame((code, tag, view[body:start])))
         self._start = start
         return frames
 
