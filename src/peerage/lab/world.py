@@ -49,7 +49,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimNode:
-    """One simulated node; `stack` takes what has to be taken down with it."""
+    """One simulated node; `stack` takes what has to be taken down after its peer."""
 
     def __init__(self, number: int, peer: Peer, host: MemoryHost, clock: VirtualClock) -> None:
         self.number = number
@@ -94,7 +94,7 @@ class World:
         for node in self.nodes:
             self.net.kill(node.host)  # no farewells: a thousand nodes that end at once only cost time
         for node in self.nodes:
-            await self._take_down(node)
+            await node.stack.aclose()
         _LOG.removeHandler(self._faults)
         if kind is None:
             self._faults.check()
@@ -123,10 +123,10 @@ class World:
         transport = MemoryTransport(host, self._network, key, self.plan.limits)
         peer = Peer(key, transport, Environment(clock, rng, self._executor, self.plan.limits))
         node = self._nodes[number] = SimNode(number, peer, host, clock)
-        await node.stack.enter_async_context(peer)
-        await peer.listen(Address("", PORT))
         if self._equip is not None:
             await self._equip(node)
+        await node.stack.enter_async_context(peer)
+        await peer.listen(Address("", PORT))
         return node
 
     async def link(self, one: SimNode, other: SimNode) -> PeerConnection:
@@ -150,13 +150,13 @@ class World:
     async def leave(self, node: SimNode) -> None:
         """Let a node end in order: it says goodbye."""
         if self._nodes.pop(node.number, None) is not None:
-            await self._take_down(node)
+            await node.stack.aclose()
 
     async def kill(self, node: SimNode, *, silently: bool = False) -> None:
         """End a node as `kill -9` does (its links are reset), or silently, as a power cut does."""
         if self._nodes.pop(node.number, None) is not None:
             self.net.kill(node.host, silently=silently)
-            await self._take_down(node)
+            await node.stack.aclose()
 
     def partition(self, *groups: Iterable[SimNode]) -> None:
         """Cut the network into these groups and the rest."""
@@ -195,10 +195,6 @@ class World:
                 await self.link(newcomer, other)
             except (LinkError, LimitError):
                 continue  # dead or full, as peers are
-
-    async def _take_down(self, node: SimNode) -> None:
-        await node.stack.aclose()
-        self.net.remove_host(node.host)
 
 
 class _Faults(logging.Handler):

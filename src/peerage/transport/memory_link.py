@@ -112,9 +112,10 @@ class MemoryLink:
             self._deliver()
 
     def write(self, data: Data) -> None:
-        """Send, in order."""
+        """Send, in order; `data` is copied unless nobody can change it."""
         if self._over or self._closing or not len(data):
             return
+        data = bytes(data)
         if self.host.uplink is None and not self._queue.size and self._between + len(data) <= self._window:
             self._send(data, self._agenda.now() + self._latency)
             return

@@ -155,11 +155,6 @@ class MemoryNetwork:
         host = self._hosts[name] = MemoryHost(self, name)
         return host
 
-    def remove_host(self, host: MemoryHost) -> None:
-        """Take a computer out for good."""
-        self.kill(host, silently=True)
-        self._hosts.pop(host.name, None)
-
     def find(self, name: str) -> MemoryHost | None:
         """Return the host of that name."""
         return self._hosts.get(name)

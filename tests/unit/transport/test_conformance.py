@@ -59,6 +59,21 @@ def test_every_kind_of_buffer_can_be_written(rig, kind):
     rig.run(scenario)
 
 
+def test_a_buffer_may_be_used_again_once_it_was_written(rig):
+    async def scenario(rig: Rig) -> None:
+        async with rig.pair() as (near, far):
+            Recorder(near)
+            there = Recorder(far)
+            buffer = bytearray(300_000)
+            for fill in (1, 2, 3):
+                buffer[:] = bytes([fill]) * len(buffer)
+                near.write(memoryview(buffer))
+            buffer[:] = bytes(len(buffer))
+            check(await there.has(900_000), b"".join(bytes([fill]) * 300_000 for fill in (1, 2, 3)))
+
+    rig.run(scenario)
+
+
 def test_one_large_write_arrives_whole(rig):
     async def scenario(rig: Rig) -> None:
         async with rig.pair() as (near, far):
