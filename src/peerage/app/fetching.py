@@ -36,7 +36,10 @@ _QUIET: Final = 15.0  # seconds after which a stream of changes shows that it li
 
 
 class FetchParts(NamedTuple):
-    """What downloading needs; `folder` is where downloads go, `myself` how a link names this node."""
+    """What downloading needs: `folder` is where downloads go, `myself` how a link names this node.
+
+    `meet` is told of the peers that links name: they may become neighbours.
+    """
 
     peer: Peer
     transfers: Transfers
@@ -44,6 +47,7 @@ class FetchParts(NamedTuple):
     recent: RecentHits
     folder: Path
     myself: Callable[[], tuple[LinkSource, ...]]
+    meet: Callable[[PeerId, tuple[Address, ...]], None]
 
 
 class Fetching:
@@ -170,15 +174,18 @@ class Fetching:
             raise LocalError(f"this node shares that itself: {shared.files[0].path}")
 
     def _sources(self, link: ContentLink) -> Sequence[Source]:
-        """Return the peers a link names, each with all addresses known of it."""
+        """Return the peers a link names, each with all addresses known of it, and without the banned ones."""
         places: dict[PeerId, list[Address]] = {}
         for source in link.sources:
             places.setdefault(source.peer_id, []).append(source.address)
-        table = self._parts.peer.table
-        for peer_id in places:
-            known = table.get(peer_id)
-            places[peer_id] += known.addresses if known is not None else ()
-        return [Source(peer_id, tuple(dict.fromkeys(named))) for peer_id, named in places.items()]
+        sources = []
+        for peer_id, named in places.items():
+            known = self._parts.peer.table.get(peer_id)
+            if known is None or not known.banned:
+                self._parts.meet(peer_id, tuple(named))
+                merged = (*named, *(known.addresses if known is not None else ()))
+                sources.append(Source(peer_id, tuple(dict.fromkeys(merged))))
+        return sources
 
 
 class Locator:
@@ -192,13 +199,18 @@ class Locator:
     async def __call__(self, content: bytes) -> AsyncIterator[Source]:
         """Find holders, each perhaps more than once."""
         for record in await self._database.by_content(content):
-            if record.peer_id != self._peer.peer_id:
-                known = self._peer.table.get(record.peer_id)
+            known = self._peer.table.get(record.peer_id)
+            if self._may_be_used(record.peer_id):
                 yield Source(record.peer_id, known.addresses if known is not None else ())
         for overlay in self._overlays:
             async with overlay.locate(LocateRequest(content_id=content)) as holders:
                 async for holder in holders:
-                    yield Source(holder.peer_id, holder.addresses)
+                    if self._may_be_used(holder.peer_id):
+                        yield Source(holder.peer_id, holder.addresses)
+
+    def _may_be_used(self, peer_id: PeerId) -> bool:
+        known = self._peer.table.get(peer_id)
+        return peer_id != self._peer.peer_id and not (known is not None and known.banned)
 
 
 async def _changes(

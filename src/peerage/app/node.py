@@ -259,7 +259,15 @@ class Node:
         self.sharing = Sharing(library, database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
         self.fetching = Fetching(
-            FetchParts(peer, self.transfers, library, recent, self.config.download_folder, lambda: self._myself)
+            FetchParts(
+                peer,
+                self.transfers,
+                library,
+                recent,
+                self.config.download_folder,
+                lambda: self._myself,
+                self._found,
+            )
         )
         self._searching = SearchParts(peer, database, overlays, arrivals, recent)
         for service in (self._upkeep, self.exchange, *overlays, arrivals):

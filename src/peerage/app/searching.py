@@ -149,7 +149,10 @@ class SearchRun:
         return known.addresses if known is not None else ()
 
     def _take(self, record: Record, places: tuple[Address, ...]) -> models.Hit | None:
-        """Put a record to the hit of its content; None when that says nothing new."""
+        """Put a record to the hit of its content; None when that says nothing new, or its holder is banned."""
+        known = self._parts.peer.table.get(record.peer_id)
+        if known is not None and known.banned:
+            return None
         content_id = format_id(record.content)
         number = self._numbers.setdefault(content_id, len(self._numbers) + 1)
         hit = self._hits.get(number) or _new_hit(record, number)

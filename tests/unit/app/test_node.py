@@ -256,6 +256,23 @@ async def test_friends_bans_and_names(open_node: OpenNode) -> None:
     assert one.ban("a" * 52).banned  # somebody never met
 
 
+async def test_what_banned_peers_share_is_not_shown_or_fetched(open_node: OpenNode, files: Path) -> None:
+    one, two = await met(open_node)
+    three = await open_node("three")
+    await three.connect((await two.status()).listen)
+    link = (await one.share(files)).link
+    three.ban(one.peer_id)
+    assert [hit async for hit in three.search("song", seconds=0.5)] == []  # two still relays what one answers
+    download = await three.get(link)
+    assert download.swarm.sources == ()
+
+
+async def test_whom_a_link_names_becomes_a_neighbour(open_node: OpenNode, files: Path) -> None:
+    one, two = await open_node("one"), await open_node("two")
+    await two.get((await one.share(files)).link)
+    await until(lambda: bool(two.peer.neighbours()))
+
+
 async def test_somebody_else_at_the_address_is_refused(open_node: OpenNode) -> None:
     one, two = await open_node("one"), await open_node("two")
     with pytest.raises(LinkError):
