@@ -76,9 +76,9 @@ class Chat(Service):
 
     async def meet_everyone(self) -> None:
         for connection in self.peer.neighbours():
-            found = await connection.request(WhoIsThere())
-            for peer_id, address in found.members[:MAX_MEMBERS]:
-                with suppress(PeerageError):  # that one has left in the meantime
+            with suppress(PeerageError):  # that one has just left: the next round comes soon
+                found = await connection.request(WhoIsThere())
+                for peer_id, address in found.members[:MAX_MEMBERS]:
                     await self.peer.connect(address, expect=peer_id)
 
     def say(self, text: str) -> None:

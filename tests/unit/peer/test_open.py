@@ -8,12 +8,14 @@ import logging
 import pytest
 from peer_world import Fetch, Heard, Say, Target
 
-from peerage.errors import AddressError, DialError, WrongNetworkError, WrongPeerError
+from peerage.errors import AddressError, DialError, LimitError, RefusedError, WrongNetworkError, WrongPeerError
 from peerage.identity.address import Address, parse_address
 from peerage.identity.keys import PeerKey
 from peerage.identity.network import Network
+from peerage.limits import Limits
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Bulk
+from peerage.peer.messages import LinkKind
 from peerage.peer.open import open_peer
 
 
@@ -64,6 +66,17 @@ async def test_another_network() -> None:
         with pytest.raises(WrongNetworkError, match="another network"):
             await client.connect(server.addresses[0])
         assert server.connections() == []
+
+
+async def test_a_reason_comes_through_tls() -> None:
+    async with open_peer() as server, open_peer(None) as client:
+        server.table.update(client.peer_id, banned=True)
+        with pytest.raises(RefusedError, match="is banned here"):
+            await client.connect(server.addresses[0])
+    async with open_peer(limits=Limits(connections_per_peer=1)) as server, open_peer(None) as client:
+        await client.connect(server.addresses[0])
+        with pytest.raises(LimitError, match="connections_per_peer is 1"):
+            await client.connect(server.addresses[0], kind=LinkKind.BULK)
 
 
 async def test_nobody_is_there() -> None:
