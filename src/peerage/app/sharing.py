@@ -92,7 +92,7 @@ class Sharing:
         path = _absolute(said)
         entry = await self._database.read(lambda tables: _entry_at(tables, path))
         if entry is None:
-            raise LocalError(f"{said!r} is not shared; share it with: peerage share PATH")
+            raise UnknownNameError(f"{said[:200]!r} is not shared; share it with: peerage share PATH")
         return self._link_to(entry.content, Path(entry.path).name, entry.stat.size)
 
     async def _own_record(self, content_id: str) -> Record | None:

@@ -191,7 +191,7 @@ async def test_share_link_and_unshare(api: Api, files: Path) -> None:
     assert answer(await api.http.get("shares"), list[models.Share]) == [shared.share]
     link = answer(await api.http.get("link", params={"target": "Alte Lieder"}), models.ContentLink)
     assert link.link == shared.share.link
-    refused(await api.http.get("link", params={"target": "x"}), 409)
+    refused(await api.http.get("link", params={"target": "x"}), 404)
     gone = models.UnshareBody(targets=["Alte Lieder", "nothing"])
     assert (
         refused(await api.http.post("shares/remove", content=msgspec.json.encode(gone)), 404).kind == "UnknownNameError"

@@ -31,7 +31,7 @@ keep-alives. The names of all bodies are those of `models.py`.
     POST   /api/v1/transfers/T/pause            Transfer
     POST   /api/v1/transfers/T/resume           Transfer
     POST   /api/v1/transfers/T/cancel           Transfer; what was downloaded in part is deleted
-    POST   /api/v1/transfers/T/priority         PriorityBody -> Transfer
+    POST   /api/v1/transfers/T/priority PriorityBody  Transfer
 
     GET    /api/v1/peers                        list[PeerEntry], connected ones first
     POST   /api/v1/peers/connect   ConnectBody  PeerEntry
@@ -44,6 +44,6 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/openapi.json                 OpenAPI 3.1
 
 Client side, for a command line: `Home.at(path).running()` says whether a daemon of that home answers and where
-(`DaemonInfo.api`), `Home.token()` gives the token; `app.daemon.temporary(options)` starts a node with its API for the
+(`DaemonInfo.api`), `Home.token()` gives the token; `app.daemon.temporary(home)` runs a node with its API for the
 duration of one command and gives the same.
 """
