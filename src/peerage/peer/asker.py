@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, cast
 
-from peerage.errors import LinkLostError, PeerageError, ProtocolError
+from peerage.errors import LinkLostError, LocalError, PeerageError, ProtocolError
 from peerage.peer.metrics import Metrics
 from peerage.peer.outbox import Outbox
-from peerage.peer.requests import Batch, BatchSlot, BulkRequest, BulkTarget, Parts, Pending, Question, RequestTable
+from peerage.peer.requests import Batch, BulkRequest, BulkTarget, Parts, Pending, Question, RequestTable
 from peerage.wire.message import ReplyT, Request
 
 _DEADLINE_GRAIN: Final = 0.05  # seconds: deadlines are looked at no more often, so a thousand requests share one timer
@@ -48,6 +48,8 @@ class Asker:
 
     async def request_all(self, messages: Sequence[Request[ReplyT]], timeout: float) -> list[ReplyT]:  # noqa: ASYNC109 -- as above
         """Send many requests back to back and return their replies in order; the first failure fails all."""
+        if len({message.reply for message in messages}) > 1:
+            raise LocalError("the requests of a batch have one kind of reply; send others by themselves")
         replies: list[ReplyT] = []
         under_way: deque[asyncio.Future[list[ReplyT]]] = deque()
         for start in range(0, len(messages), _BATCH):
@@ -79,12 +81,21 @@ class Asker:
     async def _post_batch(self, messages: Sequence[Request[ReplyT]], timeout: float) -> asyncio.Future[list[ReplyT]]:  # noqa: ASYNC109 -- as above
         future: asyncio.Future[list[ReplyT]] = self._loop.create_future()
         future.add_done_callback(_retrieve)
-        batch = Batch(len(messages), self._loop.time() + timeout, future)
-        for index, message in enumerate(messages):
-            if self._outbox.blocked:
-                await self._outbox.drain()
-            self._post(message, BatchSlot(batch, index, message.reply))
-        await self._outbox.drain()
+        outbox = self._outbox
+        outbox.check_room()
+        batch = Batch(messages[0].reply, len(messages), self._loop.time() + timeout, future)
+        tags = self._requests.add_batch(batch, len(messages))
+        self._watch_deadline(batch.deadline)
+        try:
+            for tag, message in zip(tags, messages, strict=True):
+                if outbox.blocked:
+                    await outbox.drain()
+                outbox.add(message.code, tag, message)
+            await outbox.drain()
+        except BaseException:
+            for tag in tags:
+                self._requests.forget(tag)
+            raise
         return future
 
     def _post(self, message: Request[Any], request: Pending) -> int:
@@ -95,9 +106,12 @@ class Asker:
         except BaseException:
             self._requests.forget(tag)
             raise
-        if self._timer is None or self._timer.when() > request.deadline + _DEADLINE_GRAIN:
-            self._set_timer(request.deadline)
+        self._watch_deadline(request.deadline)
         return tag
+
+    def _watch_deadline(self, deadline: float) -> None:
+        if self._timer is None or self._timer.when() > deadline + _DEADLINE_GRAIN:
+            self._set_timer(deadline)
 
     # --- what comes back ------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class Pending(Protocol):
 
     deadline: float
 
-    def answer(self, payload: memoryview) -> bool:
+    def answer(self, tag: int, payload: memoryview) -> bool:
         """Take a reply; True when the request is over."""
 
     def fail(self, error: PeerageError) -> None:
@@ -39,7 +39,7 @@ class Question:
         self.deadline = deadline
         self.future = future
 
-    def answer(self, payload: memoryview) -> bool:
+    def answer(self, tag: int, payload: memoryview) -> bool:  # noqa: ARG002 -- the protocol's signature
         """Resolve with the decoded reply."""
         if not self.future.done():
             self.future.set_result(self._decoder.decode(payload))
@@ -52,42 +52,30 @@ class Question:
 
 
 class Batch:
-    """Many requests of one kind sent at once; resolved when the last reply is there."""
+    """Many requests of one kind sent at once under neighbouring tags; resolved when the last reply is there."""
 
-    def __init__(self, count: int, deadline: float, future: asyncio.Future[Any]) -> None:
+    __slots__ = ("_answers", "_decode", "_left", "deadline", "first_tag", "future")
+
+    def __init__(self, kind: type[Message], count: int, deadline: float, future: asyncio.Future[Any]) -> None:
+        self._decode = decoder(kind).decode
         self.deadline = deadline
         self.future = future
+        self.first_tag = 0  # set by the table
         self._left = count
         self._answers: list[Message | None] = [None] * count
 
-    def put(self, index: int, answer: Message) -> None:
+    def answer(self, tag: int, payload: memoryview) -> bool:
         """Store one reply."""
-        self._answers[index] = answer
+        self._answers[tag - self.first_tag] = self._decode(payload)
         self._left -= 1
         if not self._left and not self.future.done():
             self.future.set_result(self._answers)
-
-
-class BatchSlot:
-    """One request of a batch."""
-
-    __slots__ = ("_batch", "_decoder", "_index", "deadline")
-
-    def __init__(self, batch: Batch, index: int, kind: type[Message]) -> None:
-        self._batch = batch
-        self._index = index
-        self._decoder = decoder(kind)
-        self.deadline = batch.deadline
-
-    def answer(self, payload: memoryview) -> bool:
-        """Hand the reply to the batch."""
-        self._batch.put(self._index, self._decoder.decode(payload))
         return True
 
     def fail(self, error: PeerageError) -> None:
         """One failure fails the batch."""
-        if not self._batch.future.done():
-            self._batch.future.set_exception(error)
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Parts:
@@ -99,7 +87,7 @@ class Parts:
         self.queue: asyncio.Queue[Message | PeerageError | None] = asyncio.Queue()  # bounded by MAX_PARTS below
         self._count = 0
 
-    def answer(self, payload: memoryview) -> bool:
+    def answer(self, tag: int, payload: memoryview) -> bool:  # noqa: ARG002 -- as above
         """Queue one part."""
         if not payload:
             self.queue.put_nowait(_END)
@@ -139,7 +127,7 @@ class BulkRequest:
         self.future = future
         self.buffer: memoryview | None = None
 
-    def answer(self, payload: memoryview) -> bool:  # noqa: ARG002 -- the protocol's signature
+    def answer(self, tag: int, payload: memoryview) -> bool:  # noqa: ARG002 -- the protocol's signature
         """A reply that is no bulk frame breaks the rules, the empty one too."""
         raise ProtocolError("a message came where bytes were asked for")
 
@@ -179,6 +167,19 @@ class RequestTable:
         pending[tag] = request
         return tag
 
+    def add_batch(self, batch: Batch, count: int) -> range:
+        """Return the neighbouring tags that a batch of requests goes out with; raises LimitError as `add` does."""
+        pending = self._pending
+        if len(pending) + count > self._maximum:
+            raise LimitError("requests_per_link", "ours", f"more than {self._maximum} requests wait on one link")
+        tags = range(self._last_tag + 1, self._last_tag + 1 + count)
+        while tags[-1] > _MAX_TAG or not pending.keys().isdisjoint(tags):
+            first = 1 if tags[-1] > _MAX_TAG else tags[-1] + 1
+            tags = range(first, first + count)
+        self._last_tag, batch.first_tag = tags[-1], tags[0]
+        pending.update(dict.fromkeys(tags, batch))
+        return tags
+
     def get(self, tag: int) -> Pending | None:
         """Return what waits on this tag."""
         return self._pending.get(tag)
@@ -186,7 +187,7 @@ class RequestTable:
     def answer(self, tag: int, payload: memoryview) -> None:
         """Give a reply to whoever waits; late and unasked replies are dropped."""
         request = self._pending.get(tag)
-        if request is not None and request.answer(payload):
+        if request is not None and request.answer(tag, payload):
             self._pending.pop(tag, None)
 
     def fill(self, tag: int) -> None:

@@ -36,7 +36,7 @@ class TaskScope:
         self._metrics = metrics
         self._maximum = maximum
         self._name = name
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, so that a simulation ends the same way each time
         self._closed = False
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class TaskScope:
             work.close()
             raise LimitError("tasks", "ours", f"no room for another task of {self._name}")
         task = asyncio.get_running_loop().create_task(self._guard(work))
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(partial(self._ended, work))
         return task
 
@@ -70,5 +70,5 @@ class TaskScope:
             await work
 
     def _ended(self, work: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         work.close()  # in case the task was cancelled before its first step
