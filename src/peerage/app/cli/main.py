@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from peerage.app.cli.output import PROGRAM, Output
+from peerage.app.cli.output import PROGRAM, Invocation, Output
 from peerage.errors import AddressError, PeerageError, QueryError
 
 SUCCESS: Final = 0
@@ -105,7 +105,8 @@ def _root(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(WRONG_USAGE)
-    context.obj = home
+    source = context.get_parameter_source("home")
+    context.obj = Invocation(home, named=source is not None and source.name == "COMMANDLINE")
 
 
 def build() -> Any:

@@ -7,8 +7,10 @@ a tab between the columns; with --json they are JSON, one object a line, and not
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TextIO, TypeVar
 
 from peerage.app.cli.formats import clean, json_line
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRAM: Final = "peerage"
+
+
+class Invocation(NamedTuple):
+    """How the program was called: its home folder, and whether that was named on the command line."""
+
+    home: Path | None
+    named: bool
+
+    @property
+    def program(self) -> str:
+        """What to type so that the next command meets the same node."""
+        return f"{PROGRAM} --home {shlex.quote(str(self.home))}" if self.named else PROGRAM
 
 
 class Column(NamedTuple):
@@ -43,10 +57,11 @@ class Output:
         """Whether a person sees standard error as it is written, and wants to."""
         return not self.as_json and self._stderr.isatty()
 
-    @cached_property
-    def error_console(self) -> Console:
-        """The console on standard error, for progress."""
-        return _console(self._stderr)
+    def error_console(self, margin: int = 0) -> Console:
+        """Return a console on standard error, for progress; it leaves `margin` columns at the right free."""
+        console = _console(self._stderr)
+        console.width -= margin
+        return console
 
     @cached_property
     def _console(self) -> Console:

@@ -46,7 +46,7 @@ def connect(
         command.output.emit(peer)
     command.output.say(f"Connected to {_called(peer)}")
     if command.was_temporary:
-        command.output.hint("It is remembered for when your node runs; start it with: peerage up")
+        command.output.hint(f"It is remembered for when your node runs; start it with: {command.program} up")
 
 
 def peers(context: typer.Context, as_json: Json = False) -> None:
@@ -55,7 +55,7 @@ def peers(context: typer.Context, as_json: Json = False) -> None:
     with command.node() as node:
         listed = node.get("peers", list[PeerEntry])
     if not listed:
-        command.output.hint("No peers yet; connect to one with: peerage connect HOST:PORT")
+        command.output.hint(f"No peers yet; connect to one with: {command.program} connect HOST:PORT")
         return
     command.output.records(listed, _COLUMNS, _row)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _QUIET: Final = 1.0  # seconds before anything is shown
+_MARGIN: Final = 4  # columns for the ^C that a terminal shows; in a full line it would push the bar up for good
 _BETWEEN_LINES: Final = 5.0  # seconds between lines where there is no terminal
 
 
@@ -98,7 +99,7 @@ def _new_bar(output: Output) -> Progress:
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=2)),
         BarColumn(bar_width=None, table_column=Column(ratio=2, min_width=8)),
         TextColumn("{task.fields[tail]}", markup=False, table_column=Column(no_wrap=True)),
-        console=output.error_console,
+        console=output.error_console(_MARGIN),
         expand=True,
         transient=True,
     )

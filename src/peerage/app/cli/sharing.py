@@ -52,7 +52,7 @@ def share(
     with command.node() as node:
         failed = _share(command, node, body)
     if command.was_temporary and len(paths) > failed:
-        command.output.hint("Others can fetch it whenever your node runs; start it with: peerage up")
+        command.output.hint(f"Others can fetch it whenever your node runs; start it with: {command.program} up")
     if failed:
         raise typer.Exit(1)
 
@@ -120,7 +120,7 @@ def library(context: typer.Context, as_json: Json = False) -> None:
     with command.node() as node:
         shares = node.get("shares", list[Share])
     if not shares:
-        command.output.hint("Nothing is shared yet; share something with: peerage share PATH")
+        command.output.hint(f"Nothing is shared yet; share something with: {command.program} share PATH")
         return
     command.output.records(shares, _COLUMNS, _row)
 

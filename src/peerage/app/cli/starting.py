@@ -14,7 +14,6 @@ from peerage.app.api.models import Status
 from peerage.app.cli import formats
 from peerage.app.cli.command import Command, Json, absolute
 from peerage.app.cli.node import network_name, show_notices
-from peerage.app.cli.output import Output
 from peerage.app.config import Config
 from peerage.app.daemon import DaemonOptions, detach, run
 from peerage.errors import AddressError, ConfigError
@@ -62,9 +61,9 @@ def up(  # noqa: PLR0917  # each one is an option
     asked = _asked_for(network) if str(secret_file) == _ASK else None
     options = DaemonOptions(home=command.home, config=config, network=asked)
     if detached:
-        _tell(command.output, detach(options), detached=True)
+        _tell(command, detach(options), detached=True)
         return
-    run(options, lambda now: _tell(command.output, now, detached=False))
+    run(options, lambda now: _tell(command, now, detached=False))
     command.output.hint("Your node has stopped.")
 
 
@@ -83,7 +82,8 @@ def _asked_for(name: str | None) -> Network:
     return Network.from_secret(secret.encode(), name or "private")
 
 
-def _tell(output: Output, now: Status, *, detached: bool) -> None:
+def _tell(command: Command, now: Status, *, detached: bool) -> None:
+    output = command.output
     if output.as_json:
         output.emit(now)
         return
@@ -105,14 +105,14 @@ def _tell(output: Output, now: Status, *, detached: bool) -> None:
     output.say()
     output.say("What to do next, in another terminal:" if not detached else "What to do next:", style="bold")
     for line in _advice(now):
-        output.say(f"  {line}")
+        output.say(f"  {command.program} {line}")
 
 
 def _advice(now: Status) -> list[str]:
     return [
-        "peerage share PATH          share files or folders",
-        "peerage search WORDS        find what others share",
-        "peerage connect HOST:PORT   meet a peer; yours is met at " + (now.addresses or ["no address"])[0],
-        "peerage demo                see everything at work on this computer",
-        "peerage down                stop",
+        "share PATH          share files or folders",
+        "search WORDS        find what others share",
+        "connect HOST:PORT   meet a peer; yours is met at " + (now.addresses or ["no address"])[0],
+        "demo                see everything at work on this computer",
+        "down                stop",
     ]

@@ -39,7 +39,7 @@ def transfers(context: typer.Context, as_json: Json = False) -> None:
     with command.node() as node:
         listed = node.get("transfers", list[Transfer])
     if not listed:
-        command.output.hint("No downloads; find something with: peerage search WORDS")
+        command.output.hint(f"No downloads; find something with: {command.program} search WORDS")
         return
     command.output.records(listed, _COLUMNS, _row)
 
