@@ -21,7 +21,7 @@ def get(
     context: typer.Context,
     target: Annotated[
         str,
-        typer.Argument(metavar="LINK-OR-HIT", help="A link, a content id, or the number of a hit of the last search."),
+        typer.Argument(metavar="LINK-OR-HIT", help="A link (in quotes), a content id, or the number of a hit."),
     ],
     into: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to put it; otherwise into the folder for downloads.")

@@ -79,4 +79,6 @@ def _facts(now: Status) -> Iterator[tuple[str, str]]:
 
 def network_name(now: Status) -> str:
     """Say which network a node is in."""
-    return f"{now.network} (private)" if now.private else now.network
+    if now.private:
+        return "private" if now.network == "private" else f"{now.network} (private)"
+    return now.network

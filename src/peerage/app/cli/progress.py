@@ -34,6 +34,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Pace:
+    """The speed of something of which only the bytes done are told: their average since it began."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+
+    def step(self, done: int, total: int, note: str = "") -> Step:
+        """Return how far it is, with its speed and the time left."""
+        seconds = self._clock() - self._started
+        rate = done / seconds if seconds > 0 else 0.0
+        return Step(done=done, total=total, rate=rate, eta=(total - done) / rate if rate else None, note=note)
+
+
 class Meter:
     """Shows steps under one label; used as `with Meter(...) as meter: meter.show(step)`."""
 

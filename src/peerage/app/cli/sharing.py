@@ -14,7 +14,7 @@ from peerage.app.cli import formats
 from peerage.app.cli.client import Client
 from peerage.app.cli.command import Command, Json, absolute
 from peerage.app.cli.output import Column
-from peerage.app.cli.progress import Meter, Step
+from peerage.app.cli.progress import Meter, Pace
 
 _MAX_LISTED: Final = 5  # of what was left out of a share; the rest is counted
 _COLUMNS: Final = (
@@ -60,12 +60,13 @@ def share(
 def _share(command: Command, node: Client, body: ShareBody) -> int:
     """Share and say so as it happens; returns how many paths failed."""
     failed = 0
+    paces: dict[str, Pace] = {}
     with Meter(command.output, "reading") as meter:
         for event in node.shares(body):
             match event:
                 case ShareProgress():
-                    note = formats.count(event.files, "file")
-                    meter.show(Step(done=event.bytes_done, total=event.bytes, note=note))
+                    pace = paces.setdefault(event.path, Pace())
+                    meter.show(pace.step(event.bytes_done, event.bytes, formats.count(event.files, "file")))
                 case Shared():
                     meter.pause()
                     _tell_shared(command, event)

@@ -3,7 +3,7 @@ import io
 import pytest
 
 from peerage.app.cli.output import Output
-from peerage.app.cli.progress import Meter, Step
+from peerage.app.cli.progress import Meter, Pace, Step
 
 HALF = Step(done=32_000_000, total=64_000_000, rate=8e6, sources=4, eta=4.0)
 
@@ -74,3 +74,10 @@ def test_attack_markup_and_escapes_in_the_name_of_a_download(clock, monkeypatch)
     assert "4.0 s left" in shown
     assert "\x1b[2J" not in shown
     assert shown.rstrip().endswith(("\x1b[?25h", "\x1b[2K"))  # the cursor is back and the bar is gone
+
+
+def test_a_pace_is_the_average_since_the_start(clock):
+    pace = Pace(clock)
+    assert pace.step(0, 100) == Step(done=0, total=100)
+    clock.now += 2
+    assert pace.step(50, 100, "1 file") == Step(done=50, total=100, rate=25.0, eta=2.0, note="1 file")
