@@ -1,12 +1,17 @@
 """Memory for pieces on their way, used again and again.
 
 Invariant: a buffer is in one pair of hands at a time; what is kept for later is bounded. Memory that has been touched
-is several times faster than fresh memory, which the kernel has to clear first.
+is several times faster than fresh memory, which the kernel has to clear first; for small pieces that does not matter,
+and they have so many lengths that none would ever fit again.
 """
 
 from __future__ import annotations
 
-from peerage.limits import MAX_FREE_BUFFERS
+from typing import Final
+
+from peerage.limits import KIB, MAX_FREE_BUFFERS
+
+_SMALLEST: Final = 64 * KIB
 
 
 class BufferPool:
@@ -26,11 +31,12 @@ class BufferPool:
         return memoryview(bytearray(length))
 
     def give_back(self, buffer: memoryview) -> None:
-        """Return a whole buffer that nobody reads or writes any more."""
+        """Return a whole buffer, made by `take`, that nobody reads or writes any more."""
         length = len(buffer)
+        if not _SMALLEST <= length <= self._maximum:
+            return
         if self._kept + length > self._maximum:
             self._free.clear()  # the lengths of an earlier download; they are not needed again
             self._kept = 0
-        if length <= self._maximum:
-            self._free.setdefault(length, []).append(buffer.obj)  # type: ignore[arg-type]  # made by take
-            self._kept += length
+        self._free.setdefault(length, []).append(buffer.obj)  # type: ignore[arg-type]  # made by take
+        self._kept += length

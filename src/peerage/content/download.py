@@ -9,131 +9,75 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from enum import StrEnum
-from fnmatch import fnmatch
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
-from peerage.catalogue.record import Visibility
-from peerage.content.buffers import BufferPool
+from peerage.content.choice import Plan, Rule, plan_of
+from peerage.content.finished import PlacedFile
 from peerage.content.holding import Holding, RunningHolding
-from peerage.content.ledger import PieceRange
-from peerage.content.manifest import ContentId, FolderManifest, Manifest, PieceSpace, decode
+from peerage.content.manifest import ContentId, PieceSpace
 from peerage.content.picker import Priority
-from peerage.content.rate import RateLimit
 from peerage.content.scheduler import Scheduler
 from peerage.content.source import Source, SourceLink
+from peerage.content.status import ENDED, Amount, DownloadState, DownloadStatus, Wanted
 from peerage.content.store import PartialStore
-from peerage.content.swarm import Locate, Swarm
-from peerage.errors import ForgedError, LinkLostError, LocalError, PeerageError, StoreError
+from peerage.content.surroundings import Surroundings
+from peerage.content.swarm import Swarm
+from peerage.content.writer import PieceWriter
+from peerage.errors import ForgedError, LinkLostError, LocalError, PeerageError, RemoteError, StoreError
 from peerage.identity.keys import format_id
-from peerage.limits import COMMIT_BYTES, COMMIT_SECONDS, MAX_SOURCES
-from peerage.peer.peer import Peer
+from peerage.limits import COMMIT_BYTES, COMMIT_SECONDS, MANIFESTS_AT_ONCE, MAX_IN_FLIGHT, MAX_RULES, MAX_SOURCES
 from peerage.peer.tasks import TaskScope
+
+__all__ = ["ENDED", "Download", "DownloadState", "DownloadStatus", "Wanted"]
 
 log = logging.getLogger("peerage.content")
 
 _TICK: Final = 1.0  # seconds between two looks at the clock
 
 
-class DownloadState(StrEnum):
-    """Where a download stands."""
-
-    QUEUED = "queued"  # waits for others to end
-    FINDING = "finding"  # looks for somebody who knows the manifest
-    CHECKING = "checking"  # reads what is on the disk already
-    RUNNING = "running"
-    PAUSED = "paused"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED: Final = frozenset({DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED})
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What to download and where to put it."""
-
-    content: bytes
-    target: Path  # the file or folder as it is to stand in the end
-    only: str = ""  # of a folder: files whose relative path fits this pattern (fnmatch)
-    size: int | None = None  # as a link or a hit said; the manifest decides
-    visibility: Visibility = Visibility.LINK  # who may have it from here
-
-
-class DownloadStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A download as a person sees it; sizes in bytes, rates in bytes a second, `eta` in seconds."""
-
-    content: bytes
-    name: str
-    path: Path
-    state: DownloadState
-    size: int | None
-    wanted: int | None
-    done: int
-    rate: float
-    sources: int
-    eta: float | None
-    error: str
-    note: str
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What all downloads of a node share."""
-
-    peer: Peer
-    buffers: BufferPool
-    rate: RateLimit
-    locate: Locate
-    save_manifest: Callable[[bytes, bytes], None]  # content id and encoded manifest; blocks
-
-
 class Download:
     """A running, paused or finished download."""
 
-    def __init__(self, wanted: Wanted, surroundings: Surroundings, manifest: bytes = b"") -> None:
+    def __init__(self, wanted: Wanted, surroundings: Surroundings, rules: Sequence[Rule] = ()) -> None:
         self.wanted = wanted
         self.content_id = ContentId(wanted.content)
         self.peer = surroundings.peer
         self.buffers = surroundings.buffers
         self.rate = surroundings.rate
-        self.manifest = manifest
-        self.scheduler: Scheduler | None = None
-        self.store: PartialStore | None = None
-        self.space: PieceSpace | None = None
-        self.state = DownloadState.PAUSED
+        self.state = DownloadState.QUEUED
         self.error: PeerageError | None = None
-        self.priorities: list[tuple[str, Priority]] = []
-        self._surroundings = surroundings
+        self.rules = tuple(rules)
+        self.amount = Amount(wanted.size, 0)
+        self.placed: tuple[PlacedFile, ...] = ()  # the finished files
+        self.scheduler: Scheduler | None = None
         self.swarm = Swarm(self, surroundings.locate)
+        self.manifest_turns = asyncio.Semaphore(MANIFESTS_AT_ONCE)
+        self._surroundings = surroundings
         self._loop = asyncio.get_running_loop()
+        self._plan: Plan | None = None
+        self._taking_manifest = asyncio.Lock()
+        self._writer: PieceWriter | None = None
         self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
         self._main: asyncio.Task[None] | None = None
-        self._taking_manifest = asyncio.Lock()
-        self._known = asyncio.Event()  # the manifest is there
-        self._ready = asyncio.Event()  # so are store and scheduler
+        self._resting = DownloadState.QUEUED  # what it becomes when it is stopped
+        self._finishing = False
+        self._ready = asyncio.Event()  # pieces can be taken
         self._more = asyncio.Event()  # something changed that the main loop should look at
         self._ended = asyncio.Event()
         self._uncommitted = 0
-        if manifest:
-            self._known.set()
+        self._room = MAX_IN_FLIGHT
 
     # --- for people -----------------------------------------------------------------------------------------------
 
     def status(self) -> DownloadStatus:
         """Return how it stands."""
-        progress = self.scheduler.progress_now() if self.scheduler else None
-        rate = sum(self.scheduler.rates(self._loop.time()).values()) if self.scheduler else 0.0
-        done = progress.verified_bytes if progress else 0
-        wanted = progress.wanted_bytes if progress else self.wanted.size
-        if self.state is DownloadState.DONE and wanted is not None:
-            done = wanted
-        attached = self.swarm.attached
+        wanted, done = self.measure()
+        live = self.scheduler is not None and self.state is DownloadState.RUNNING
+        rate = sum(self.scheduler.rates(self._loop.time()).values()) if live and self.scheduler else 0.0
         return DownloadStatus(
             content=self.content_id,
             name=self.wanted.target.name,
@@ -142,42 +86,52 @@ class Download:
             size=self.space.size if self.space else self.wanted.size,
             wanted=wanted,
             done=done,
-            rate=rate if self.state is DownloadState.RUNNING else 0.0,
-            sources=attached,
-            eta=(wanted - done) / rate if progress and wanted is not None and rate > 0 else None,
+            rate=rate,
+            sources=self.swarm.attached,
+            eta=(wanted - done) / rate if wanted is not None and rate > 0 else None,
             error=str(self.error) if self.error and self.state is DownloadState.FAILED else "",
-            note=self._note(attached),
+            note=self.swarm.note() if self.state in {DownloadState.FINDING, DownloadState.RUNNING} else "",
         )
 
+    def measure(self) -> Amount:
+        """Return how many bytes are wanted and how many of them are there, as far as that is known."""
+        if self.scheduler is not None:
+            progress = self.scheduler.progress_now()
+            self.amount = Amount(progress.wanted_bytes, progress.verified_bytes)
+        return self.amount
+
+    def enqueue(self) -> None:
+        """Wait to be started; what went wrong before is forgotten."""
+        if self._main is None and self.state not in {DownloadState.DONE, DownloadState.CANCELLED}:
+            self.state, self.error = DownloadState.QUEUED, None
+            self._ended.clear()
+
     def start(self) -> None:
-        """Begin, or go on after a pause or an error."""
-        if self._main is not None or self.state in {DownloadState.DONE, DownloadState.CANCELLED}:
-            return
-        self.error = None
-        self._ended.clear()
-        self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
-        self.state = DownloadState.CHECKING if self.manifest else DownloadState.FINDING
-        self._main = self.peer.spawn(self._run(), f"download {format_id(self.content_id)[:8]}")
+        """Begin, or go on; raises LimitError when the node has too much to do."""
+        self.enqueue()
+        if self._main is None and self.state is DownloadState.QUEUED:
+            self._resting, self._finishing = DownloadState.QUEUED, False
+            self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
+            self._main = self.peer.spawn(self._run(), f"download {format_id(self.content_id)[:8]}")
+            self.state = DownloadState.FINDING
 
     async def pause(self) -> None:
         """Stop; what is verified is kept."""
         if self.state not in ENDED:
-            await self._stop()
-            self.state = DownloadState.PAUSED
+            await self._stop(DownloadState.PAUSED)
 
     async def cancel(self) -> None:
-        """Give up, and remove what is unfinished."""
-        if self.state is DownloadState.DONE:
-            return
-        await self._stop()
-        self.state = DownloadState.CANCELLED
-        if self.manifest:
+        """Give up, and remove what is unfinished; raises StoreError when that cannot be removed."""
+        if self.state is not DownloadState.DONE:
+            await self._stop(DownloadState.CANCELLED)
+        if self.state is DownloadState.CANCELLED:
+            self._ended.set()
             await self.peer.in_thread(self._discard)
-        self._ended.set()
 
     async def close(self) -> None:
-        """Stop because the node stops; the state stays what it was."""
-        await self._stop()
+        """Stop because the node stops; a running one is queued then."""
+        if self._main is not None:
+            await self._stop(DownloadState.QUEUED)
 
     async def wait(self) -> Path:
         """Wait for the end and return where it stands; raises what went wrong, or LocalError when it was cancelled."""
@@ -193,13 +147,29 @@ class Download:
         self.swarm.add(source)
 
     def set_priority(self, pattern: str, priority: Priority) -> None:
-        """Fetch the files of a folder that fit `pattern` sooner, later or not at all; "*" is everything."""
-        self.priorities = [each for each in self.priorities if each[0] != pattern] + [(pattern, priority)]
-        if self.scheduler is not None and self.space is not None:
-            for cancel in self.scheduler.set_priorities(self._ranges(self.space)):
+        """Fetch the files of a folder that fit `pattern` sooner, later or not at all; "*" is everything.
+
+        Raises LocalError when no file fits, or nothing would be left to download.
+        """
+        if self._finishing or self.state in {DownloadState.DONE, DownloadState.CANCELLED}:
+            raise LocalError(f"{self.wanted.target.name} is complete, or given up: there is nothing left to choose")
+        rules = (*(rule for rule in self.rules if rule.pattern != pattern), Rule(pattern, priority))
+        if len(rules) > MAX_RULES:
+            raise LocalError(f"more than {MAX_RULES} patterns with a priority")
+        if self._plan is not None:
+            self._plan.choice.check(rules)
+        self.rules = rules
+        if self._plan is not None and self.scheduler is not None:
+            for cancel in self.scheduler.set_priorities(self._plan.choice.ranges(rules)):
                 self.swarm.cancel_order(cancel.source, cancel.index)
             self.swarm.refill()
             self._more.set()
+
+    def set_room(self, count: int) -> None:
+        """Let at most so many bytes be in flight."""
+        self._room = count
+        if self.scheduler is not None:
+            self.scheduler.set_max_in_flight(count)
 
     @property
     def is_active(self) -> bool:
@@ -207,46 +177,51 @@ class Download:
         return self._main is not None
 
     @property
-    def has_ended(self) -> bool:
-        """Whether it ended and nothing of it runs any more."""
-        return self._ended.is_set() and self._main is None
+    def space(self) -> PieceSpace | None:
+        """The pieces, once the manifest is known."""
+        return self._plan.space if self._plan is not None else None
 
-    def restore_done(self) -> None:
-        """Be a download that was finished in an earlier run."""
-        self.state = DownloadState.DONE
-        self._ended.set()
+    def restore(self, state: DownloadState, error: PeerageError | None = None) -> None:
+        """Be a download that came to rest in an earlier run."""
+        self.state, self.error = state, error
+        if state in ENDED:
+            self._ended.set()
 
-    def chosen_files(self) -> frozenset[int]:
+    def kept_files(self) -> frozenset[int]:
         """Return the numbers of the files that are wanted."""
-        assert self.space is not None
-        chosen = self._chosen(self.space.manifest)
-        return frozenset(range(self.space.file_count) if chosen is None else chosen)
+        return self._plan.choice.kept(self.rules) if self._plan is not None else frozenset()
 
     # --- for the exchange -------------------------------------------------------------------------------------------
 
     def holding(self) -> Holding | None:
         """Return what can be served of it now."""
-        if self.state is not DownloadState.RUNNING or self.scheduler is None or self.store is None:
+        if self.state is not DownloadState.RUNNING or self._plan is None or self.scheduler is None:
             return None
-        return RunningHolding(self.manifest, self.store, self.scheduler, self.wanted.visibility)
+        assert self._writer is not None
+        return RunningHolding(self._plan.encoded, self._writer.store, self.scheduler, self.wanted.visibility)
 
     # --- for the source links ---------------------------------------------------------------------------------------
 
     @property
     def has_manifest(self) -> bool:
         """Whether the manifest is known."""
-        return bool(self.manifest)
+        return self._plan is not None
 
     async def manifest_arrived(self, data: bytes) -> None:
-        """Take the manifest from a source; raises a RemoteError when it is not the right one."""
+        """Take the manifest from a source; raises a ForgedError when it is not the right one."""
         async with self._taking_manifest:  # several sources may bring it at once
-            if self.manifest:
+            if self._plan is not None:
                 return
-            manifest = await self.peer.in_thread(decode, data, self.content_id)
-            self._check_only(manifest)
-            await self.peer.in_thread(self._surroundings.save_manifest, self.content_id, data)
-            self.manifest = data
-            self._known.set()
+            try:
+                plan = await self.peer.in_thread(self._read_plan, data)
+                await self.peer.in_thread(self._surroundings.save_manifest, self.content_id, data)
+            except ForgedError:
+                raise
+            except PeerageError as error:  # it is the right one, and no other source can bring a better
+                self.fail(error)
+                raise
+            self._plan = plan
+            self._more.set()
 
     async def ready(self) -> PieceSpace:
         """Wait until the download can take pieces."""
@@ -256,14 +231,130 @@ class Download:
 
     def piece_arrived(self, link: SourceLink, index: int, buffer: memoryview) -> None:
         """Check and write a piece, in a thread."""
-        scheduler, store = self.scheduler, self.store
-        if scheduler is None or store is None or not scheduler.received(link.peer_id, index, self._loop.time()):
+        scheduler, writer = self.scheduler, self._writer
+        if scheduler is None or writer is None or not scheduler.received(link.peer_id, index, self._loop.time()):
             self.buffers.give_back(buffer)
             return
-        writing = self._loop.run_in_executor(self.peer.executor, store.write_piece, index, buffer)
+        writing = writer.write(index, buffer)
         writing.add_done_callback(partial(self._written, link, index, buffer))
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    def fail(self, error: PeerageError) -> None:
+        """End with an error, as the disk does not take it, say."""
+        if self.error is None:
+            self.error = error
+            self._more.set()
+
+    # --- inside: the course of it -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        outcome = DownloadState.FAILED
+        try:
+            await self._fetch_and_finish()
+        except PeerageError as error:
+            self.error = error
+        except asyncio.CancelledError:
+            outcome = self._resting
+        finally:
+            await self._clean_up()
+            if self._writer is not None and self._writer.finished:
+                outcome, self.placed = DownloadState.DONE, self._writer.placed
+            self._rest(outcome)
+
+    async def _fetch_and_finish(self) -> None:
+        encoded = await self.peer.in_thread(self._surroundings.load_manifest, self.content_id)
+        if encoded and self._plan is None:
+            with suppress(RemoteError):  # a damaged copy is fetched again
+                self._plan = await self.peer.in_thread(self._read_plan, encoded)
+        self.swarm.start(self._tasks)
+        while self._plan is None:
+            await self._next_news(None)
+        self.state = DownloadState.CHECKING
+        scheduler, writer = await self._open(self._plan)
+        self.state = DownloadState.RUNNING
+        self._ready.set()
+        self._surroundings.changed(self.content_id)
+        await self._fetch(scheduler, writer)
+        self._finishing = True
+        await self._tasks.close()
+        kept = self.kept_files()
+        if kept != writer.store.chosen:
+            await writer.open(kept)
+        await writer.finish()
+
+    async def _open(self, plan: Plan) -> tuple[Scheduler, PieceWriter]:
+        manifest = plan.space.manifest
+        writer = self._writer = PieceWriter(self.wanted.target, manifest, self.content_id, self.peer.executor)
+        store = await writer.open(self.kept_files())
+        scheduler = Scheduler(plan.space, self.peer.rng, have=store.have(), max_in_flight=self._room)
+        scheduler.set_priorities(plan.choice.ranges(self.rules))
+        self.scheduler, self._uncommitted = scheduler, 0
+        return scheduler, writer
+
+    async def _fetch(self, scheduler: Scheduler, writer: PieceWriter) -> None:
+        """Turn until every wanted piece is here: look at the clock, flush, and notice what went wrong."""
+        next_tick = committed = self._loop.time()
+        while not scheduler.done:
+            await self._next_news(next_tick)
+            now = self._loop.time()
+            if now >= next_tick:
+                self._tick(scheduler, now)
+                next_tick = now + _TICK
+            if self._uncommitted >= COMMIT_BYTES or (self._uncommitted and now - committed >= COMMIT_SECONDS):
+                self._uncommitted, committed = 0, now
+                await writer.commit()
+
+    async def _next_news(self, until: float | None) -> None:
+        """Wait until something has changed, or for so long; raises the error when something failed."""
+        if self.error is not None:
+            raise self.error
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._more.wait()
+        self._more.clear()
+        if self.error is not None:
+            raise self.error
+
+    def _tick(self, scheduler: Scheduler, now: float) -> None:
+        for link in self.swarm.links():
+            if link.connection is not None and link.connection.is_braked:
+                link.heard(0)  # it is this side that takes nothing
+        tick = scheduler.tick(now)
+        for peer_id in tick.stalled:
+            self.peer.metrics.count("sources_stalled")
+            self.swarm.drop(peer_id, LinkLostError("it owes pieces and sends nothing"))
+        self.swarm.fill(tick.ready)
+
+    async def _stop(self, resting: DownloadState) -> None:
+        """Stop what runs; waiting for that can be cancelled, the stopping cannot."""
+        main = self._main
+        if main is None:
+            self.restore(resting)
+            return
+        if not main.cancelling():
+            main.cancel()
+        self._resting = resting
+        await asyncio.wait([main])
+        if self._main is main:  # it was cancelled before its first step
+            self._rest(resting)
+
+    async def _clean_up(self) -> None:
+        await self._tasks.close()
+        self._ready.clear()
+        if self._writer is not None:
+            await self._writer.close()
+        self.measure()
+        self.scheduler = None
+
+    def _rest(self, state: DownloadState) -> None:
+        self._main = None
+        if state is DownloadState.FAILED:
+            self.error = self.error or LocalError("it was stopped by a fault of this program; resume it to try again")
+        else:
+            self.error = None
+        self._writer = None
+        self.restore(state, self.error)
+
+    # --- inside: small things -----------------------------------------------------------------------------------------
 
     def _written(self, link: SourceLink, index: int, buffer: memoryview, writing: asyncio.Future[bool]) -> None:
         scheduler = self.scheduler
@@ -283,140 +374,20 @@ class Download:
             if error is None:
                 self._wrong_piece(link, index)
             else:
-                self.fail(error)
+                self.fail(error if isinstance(error, PeerageError) else StoreError(str(error)))
         self.swarm.refill()
 
     def _wrong_piece(self, link: SourceLink, index: int) -> None:
         log.warning("%s sent a wrong piece %d of %s", format_id(link.peer_id), index, self.wanted.target.name)
         self.peer.metrics.count("wrong_pieces")
-        self.swarm.ban(link.peer_id, ForgedError("this source sent a piece that is not the right one"))
+        self.swarm.ban(link.peer_id, ForgedError("it sent a piece that is not the right one"))
 
-    def fail(self, error: BaseException) -> None:
-        """End with an error: the disk does not take it."""
-        if self.error is None:
-            self.error = error if isinstance(error, PeerageError) else StoreError(str(error))
-            self._more.set()
-
-    async def _run(self) -> None:
-        try:
-            self.swarm.start(self._tasks)
-            await self._known.wait()
-            self.state = DownloadState.CHECKING
-            await self._open()
-            self.state = DownloadState.RUNNING
-            self._ready.set()
-            await self._fetch()
-            store = self.store
-            assert store is not None
-            await self._tasks.close()
-            await self.peer.in_thread(store.finish)
-            self.state = DownloadState.DONE
-        except PeerageError as error:
-            self.error = error
-            self.state = DownloadState.FAILED
-        finally:
-            await self._clean_up()
-            self._main = None
-            if self.state in ENDED:
-                self._ended.set()
-
-    async def _open(self) -> None:
-        manifest = await self.peer.in_thread(decode, self.manifest, self.content_id)
-        self._check_only(manifest)
-        self.space = PieceSpace(manifest)
-        chosen = self._chosen(manifest)
-        self.store = await self.peer.in_thread(PartialStore.open, self.wanted.target, manifest, self.content_id, chosen)
-        self.scheduler = Scheduler(self.space, self.peer.rng, have=self.store.have())
-        self.scheduler.set_priorities(self._ranges(self.space))
-
-    async def _fetch(self) -> None:
-        """Turn until every wanted piece is here: look at the clock, flush, and notice what went wrong."""
-        scheduler, store = self.scheduler, self.store
-        assert scheduler is not None
-        assert store is not None
-        committed = self._loop.time()
-        while not scheduler.done:
-            self._more.clear()
-            try:
-                async with asyncio.timeout(_TICK):
-                    await self._more.wait()
-            except TimeoutError:
-                self._tick(scheduler)
-            if self.error is not None:
-                raise self.error
-            now = self._loop.time()
-            if self._uncommitted >= COMMIT_BYTES or (self._uncommitted and now - committed >= COMMIT_SECONDS):
-                self._uncommitted, committed = 0, now
-                await self.peer.in_thread(store.commit)
-
-    def _tick(self, scheduler: Scheduler) -> None:
-        tick = scheduler.tick(self._loop.time())
-        for peer_id in tick.stalled:
-            self.peer.metrics.count("sources_stalled")
-            self.swarm.drop(peer_id, LinkLostError("this source owes pieces and sends nothing"))
-        self.swarm.fill(tick.ready)
-
-    # --- small things -------------------------------------------------------------------------------------------------
-
-    def _note(self, attached: int) -> str:
-        if self.state in {DownloadState.FINDING, DownloadState.RUNNING} and not attached:
-            return "no source is alive; looking for others"
-        return ""
-
-    def _check_only(self, manifest: Manifest) -> None:
-        if self.wanted.only and not self._chosen(manifest):
-            raise LocalError(f"no file of {self.wanted.target.name} fits {self.wanted.only!r}")
-
-    def _chosen(self, manifest: Manifest) -> list[int] | None:
-        if not self.wanted.only or not isinstance(manifest, FolderManifest):
-            return None
-        return [number for number, file in enumerate(manifest.files) if fnmatch(file.path, self.wanted.only)]
-
-    def _ranges(self, space: PieceSpace) -> Iterable[PieceRange]:
-        manifest = space.manifest
-        chosen = self._chosen(manifest)
-        if chosen is not None:
-            yield PieceRange(0, space.count, Priority.SKIP)
-            for file in chosen:
-                yield _range_of(space, file, Priority.NORMAL)
-        for pattern, priority in self.priorities:
-            if isinstance(manifest, FolderManifest):
-                for file, entry in enumerate(manifest.files):
-                    if fnmatch(entry.path, pattern) and (chosen is None or file in chosen):
-                        yield _range_of(space, file, priority)
-            else:
-                yield PieceRange(0, space.count, priority)
+    def _read_plan(self, encoded: bytes) -> Plan:
+        return plan_of(self.content_id, encoded, self.wanted.target.name, self.wanted.only)
 
     def _discard(self) -> None:
-        manifest = decode(self.manifest, self.content_id)
-        PartialStore.open(self.wanted.target, manifest, self.content_id, self._chosen(manifest)).discard()
-
-    async def _stop(self) -> None:
-        main = self._main
-        if main is not None:
-            main.cancel()
-            await asyncio.gather(main, return_exceptions=True)
-
-    async def _clean_up(self) -> None:
-        await self._tasks.close()
-        self._ready.clear()
-        store, self.store = self.store, None
-        if store is not None:
-            await asyncio.shield(self.peer.in_thread(_commit_and_close, store, self.state is DownloadState.DONE))
-        if self.state is not DownloadState.DONE:
-            self.scheduler = None
-
-
-def _range_of(space: PieceSpace, file: int, priority: Priority) -> PieceRange:
-    pieces = space.pieces_of(file)
-    return PieceRange(pieces.start, pieces.stop, priority)
-
-
-def _commit_and_close(store: PartialStore, finished: bool) -> None:  # noqa: FBT001 -- passed through an executor
-    try:
-        if not finished:
-            store.commit()
-    except StoreError as error:
-        log.warning("what came last could not be kept: %s", error)
-    finally:
-        store.close()
+        """Remove what is unfinished on the disk; blocks."""
+        encoded = self._plan.encoded if self._plan is not None else self._surroundings.load_manifest(self.content_id)
+        if encoded:
+            plan = self._plan or self._read_plan(encoded)
+            PartialStore.remove(self.wanted.target, plan.space.manifest, self.content_id)

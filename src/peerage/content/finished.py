@@ -5,17 +5,17 @@ Invariant: its files are served only while the disk says the same about them as 
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
 from peerage.catalogue.hashing import FileStat
 from peerage.catalogue.record import Visibility
 from peerage.content.bitmap import Bitmap
-from peerage.content.manifest import FolderManifest, PieceSpace, decode
-from peerage.content.names import local_paths
+from peerage.content.manifest import PieceSpace, decode
 from peerage.content.reader import SharedFile, SharedFiles
+from peerage.content.store import PartialStore
 from peerage.errors import ChangedError
 
 
@@ -27,37 +27,27 @@ class PlacedFile(msgspec.Struct, frozen=True, array_like=True):
     stat: FileStat
 
 
-def placed_files(target: Path, space: PieceSpace, chosen: frozenset[int]) -> tuple[PlacedFile, ...]:
-    """Look at the files of a download that has just been finished; blocks."""
-    manifest = space.manifest
-    if isinstance(manifest, FolderManifest):
-        names = local_paths((file.path for file in manifest.files), fold_case=sys.platform in {"darwin", "win32"})
-        paths = [target / name for name in names]
-    else:
-        paths = [target]
-    return tuple(
-        PlacedFile(number, str(path), FileStat.of(path.lstat()))
-        for number, path in enumerate(paths)
-        if number in chosen
-    )
+def placed_files(store: PartialStore) -> tuple[PlacedFile, ...]:
+    """Look at the files of a download that has just been finished; blocks. Those moved away already are left out."""
+    placed = []
+    for file in sorted(store.chosen):
+        path = store.place_of(file)
+        with suppress(OSError):
+            placed.append(PlacedFile(file, str(path), FileStat.of(path.lstat())))
+    return tuple(placed)
 
 
 class FinishedHolding:
     """All pieces of the files that were chosen."""
 
-    def __init__(self, manifest: bytes, space: PieceSpace, files: tuple[PlacedFile, ...], reader: SharedFiles) -> None:
+    def __init__(
+        self, content_id: bytes, manifest: bytes, files: Sequence[PlacedFile], reader: SharedFiles, who: Visibility
+    ) -> None:
         self.manifest = manifest
-        self.space = space
-        self.visibility = Visibility.LINK
+        self.space = PieceSpace(decode(manifest, content_id))
+        self.visibility = who
         self._files = {file.number: SharedFile(file.path, file.stat) for file in files}
         self._reader = reader
-
-    @classmethod
-    def of(
-        cls, content_id: bytes, manifest: bytes, files: tuple[PlacedFile, ...], reader: SharedFiles
-    ) -> FinishedHolding:
-        """Make one from what was saved."""
-        return cls(manifest, PieceSpace(decode(manifest, content_id)), files, reader)
 
     def pieces(self) -> Bitmap | None:
         """Return which pieces are here."""

@@ -6,16 +6,23 @@ have it is decided by the exchange.
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from concurrent.futures import Executor
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from peerage.catalogue.library import Library
 from peerage.catalogue.record import Visibility
+from peerage.catalogue.shares import SharedContent as Shared
 from peerage.content.bitmap import Bitmap
 from peerage.content.manifest import PieceSpace, decode
 from peerage.content.reader import SharedContent, SharedFile, SharedFiles
 from peerage.content.scheduler import Scheduler
 from peerage.content.store import PartialStore
+
+_KEPT: Final = 8  # holdings that nobody has asked for lately; those in use are kept anyway
 
 
 class Holding(Protocol):
@@ -61,7 +68,7 @@ class WholeHolding:
 
 
 class RunningHolding:
-    """What a download has so far."""
+    """What a download has so far; once its store is closed, reading raises a StoreError."""
 
     def __init__(self, manifest: bytes, store: PartialStore, scheduler: Scheduler, visibility: Visibility) -> None:
         self.manifest = manifest
@@ -83,19 +90,70 @@ class RunningHolding:
         self._store.read_piece(index, buffer)
 
 
-class LibraryHoldings:
-    """Finds what the library shares."""
+class HoldingCache:
+    """Holdings that are costly to make: the latest few, and those that somebody uses anyway.
 
-    def __init__(self, library: Library, reader: SharedFiles) -> None:
+    Each has a stamp, what it was made from; one with another stamp is out of date.
+    """
+
+    def __init__(self, maximum: int = _KEPT) -> None:
+        self._maximum = maximum
+        self._recent: OrderedDict[bytes, Holding] = OrderedDict()
+        self._alive: WeakValueDictionary[bytes, Holding] = WeakValueDictionary()
+        self._stamps: dict[bytes, object] = {}  # of those alive
+
+    def get(self, content: bytes, stamp: object) -> Holding | None:
+        """Return the holding of a content that was made from the same."""
+        holding = self._alive.get(content)
+        if holding is None or self._stamps.get(content) != stamp:
+            return None
+        self._keep(content, holding)
+        return holding
+
+    def put(self, content: bytes, stamp: object, holding: Holding) -> None:
+        """Keep one that was made."""
+        self._alive[content] = holding
+        self._stamps[content] = stamp
+        self._keep(content, holding)
+        if len(self._stamps) > 2 * len(self._alive) + self._maximum:
+            self._stamps = {each: self._stamps[each] for each in self._alive}
+
+    def _keep(self, content: bytes, holding: Holding) -> None:
+        self._recent[content] = holding
+        self._recent.move_to_end(content)
+        while len(self._recent) > self._maximum:
+            self._recent.popitem(last=False)
+
+
+class LibraryHoldings:
+    """Finds what the library shares; `executor` is where large manifests are read, None: the loop's own threads."""
+
+    def __init__(self, library: Library, reader: SharedFiles, executor: Executor | None = None) -> None:
         self._library = library
         self._reader = reader
+        self._executor = executor
+        self._cache = HoldingCache()
+        self._making = asyncio.Lock()  # a thousand who ask at once cost no more than one
 
     async def find(self, content_id: bytes) -> Holding | None:
         """Return the shared content of this id; None when it is not shared."""
         shared = await self._library.locate(content_id)
-        manifest = await self._library.manifest(content_id)
-        if shared is None or manifest is None:
+        if shared is None:
             return None
-        files = [SharedFile(file.path, file.stat) for file in shared.files]
-        content = SharedContent(PieceSpace(decode(manifest, content_id)), files, self._reader)
-        return WholeHolding(manifest, content, shared.visibility)
+        async with self._making:
+            return self._cache.get(content_id, shared) or await self._make(content_id, shared)
+
+    async def _make(self, content_id: bytes, shared: Shared) -> Holding | None:
+        manifest = await self._library.manifest(content_id)
+        if manifest is None:
+            return None
+        loop = asyncio.get_running_loop()
+        made = await loop.run_in_executor(self._executor, _whole, content_id, manifest, shared, self._reader)
+        self._cache.put(content_id, shared, made)
+        return made
+
+
+def _whole(content_id: bytes, manifest: bytes, shared: Shared, reader: SharedFiles) -> WholeHolding:
+    files = [SharedFile(file.path, file.stat) for file in shared.files]
+    content = SharedContent(PieceSpace(decode(manifest, content_id)), files, reader)
+    return WholeHolding(manifest, content, shared.visibility)

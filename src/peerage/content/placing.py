@@ -77,9 +77,13 @@ class Placing:
         """Return the path of an unfinished file in the part folder."""
         return _DATA if self._paths is None else f"{_DATA}/{self._paths[file]}"
 
+    def place_of(self, file: int) -> str:
+        """Return the path of a finished file, relative to the folder of the target."""
+        return self._target.name if self._paths is None else f"{self._target.name}/{self._paths[file]}"
+
     def open_in_place(self, file: int) -> int:
         """Open a finished file, to be read."""
-        return open_below(self._home, self._place_of(file), os.O_RDONLY)
+        return open_below(self._home, self.place_of(file), os.O_RDONLY)
 
     def find_in_place(self) -> None:
         """Look for chosen files that are at the target already; raises TargetExistsError when others are."""
@@ -122,10 +126,6 @@ class Placing:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _place_of(self, file: int) -> str:
-        """Return the path of a finished file, relative to the folder of the target."""
-        return self._target.name if self._paths is None else f"{self._target.name}/{self._paths[file]}"
-
     def _local_paths(self, paths: list[str]) -> list[str]:
         """Choose the names of a folder's files, by what this disk can tell apart."""
         local, folded = (local_paths(paths, fold_case=fold_case) for fold_case in (False, True))
@@ -166,7 +166,7 @@ class Placing:
         return True
 
     def _in_the_way(self, file: int) -> TargetExistsError:
-        path = self._target.parent / self._place_of(file)
+        path = self._target.parent / self.place_of(file)
         return TargetExistsError(f"{path}: something else is there already; move it away, or choose another folder")
 
     def _place_folder(self) -> bool:
@@ -186,7 +186,7 @@ class Placing:
 
     def _place_file(self, file: int) -> None:
         *parts, part = self.part_of(file).split("/")
-        *places, place = self._place_of(file).split("/")
+        *places, place = self.place_of(file).split("/")
         try:
             with (
                 folder_below(self.folder, parts) as source,

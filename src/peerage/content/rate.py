@@ -1,7 +1,8 @@
-"""A speed limit that can be changed while it is in force.
+"""A speed limit that can be changed while it is in force, shared by all links that it is for (peer.pacing.Pace).
 
-Invariant: over any stretch of time no more passes than the rate allows plus one burst of half a second; a rate of 0 is
-no limit. Whoever sends or asks spends first and waits as long as it is told.
+Invariant: over any stretch of time no more passes than the rate allows plus one burst (half a second's worth, 64 KiB to
+1 MiB), and what each link was passing at that moment; a rate of 0 is no limit. Whoever passes bytes waits as long as
+it is told.
 """
 
 from __future__ import annotations
@@ -35,10 +36,6 @@ class RateLimit:
         self.total += count
         return self._bucket.spend(count, now) if self._bucket.rate else 0.0
 
-    def debt(self, now: float) -> float:
-        """Return the seconds to wait before anything may pass."""
-        return self._bucket.spend(0, now) if self._bucket.rate else 0.0
-
 
 def _burst(rate: int) -> float:
-    return max(rate * _BURST_SECONDS, MIB / 4)
+    return min(max(rate * _BURST_SECONDS, MIB / 16), MIB)

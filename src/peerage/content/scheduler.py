@@ -245,6 +245,12 @@ class Scheduler:
         self._returned = True
         return cancels
 
+    def set_max_in_flight(self, count: int) -> None:
+        """Bound the bytes in flight anew; what is in flight already comes to its end."""
+        self._max_in_flight = max(count, self._space.largest_piece)
+        self._share_out()
+        self._returned = True
+
     @property
     def done(self) -> bool:
         """Say whether every wanted piece is there, and nothing is in flight."""

@@ -35,7 +35,7 @@ from peerage.content.disk import (
 from peerage.content.handles import Handles
 from peerage.content.journal import Journal
 from peerage.content.manifest import Manifest, PieceSpace
-from peerage.content.placing import Placing
+from peerage.content.placing import Placing, part_name_of
 from peerage.errors import DiskFullError, LocalError, StoreError
 from peerage.limits import DIRTY_FILES, MIB
 
@@ -81,6 +81,16 @@ class PartialStore:
                 store._begin()
             undo.pop_all()
         return store
+
+    @classmethod
+    def remove(cls, target: Path, manifest: Manifest, content_id: bytes) -> None:
+        """Give up an unfinished download that is not open, whatever stands at its target; other files stay."""
+        store = cls(target, manifest, content_id, None)
+        with storing(target), ExitStack() as undo:
+            undo.callback(store.close)
+            if os.path.lexists(target.parent / part_name_of(target.name, content_id)):
+                store._placing.enter()
+                store._placing.remove_parts()
 
     def have(self) -> Bitmap:
         """Return the pieces that are here, as a copy."""
@@ -158,6 +168,10 @@ class PartialStore:
             self._finished = True
             self._placing.remove_parts()
         return self.target
+
+    def place_of(self, file: int) -> Path:
+        """Return where a file stands once it is finished."""
+        return self.target.parent / self._placing.place_of(file)
 
     def discard(self) -> None:
         """Give the download up: removes its own unfinished files, and nothing else."""

@@ -1,20 +1,31 @@
 """The sources of one download: found, dialled, tried again, or used no more.
 
 Invariant: there is at most one link to a source at a time; a banned source is not used again by this download; the
-number of sources is bounded. What is ordered from whom is the scheduler's judgement.
+number of sources is bounded, and one that never answers gives way to a new one. What is ordered from whom is the
+scheduler's judgement.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from peerage.content.bitmap import Bitmap
 from peerage.content.source import Source, SourceLink
-from peerage.errors import ForgedError, PeerageError, StoreError
+from peerage.content.surroundings import Locate
+from peerage.errors import ForgedError, PeerageError, ProtocolError
 from peerage.identity.keys import PeerId, format_id
-from peerage.limits import LOCATE_INTERVAL, MAX_SOURCES, SOURCE_RETRY, SOURCE_RETRY_MAX
+from peerage.limits import (
+    LOCATE_INTERVAL,
+    MAX_BANNED,
+    MAX_SOURCES,
+    SOURCE_ADDRESSES,
+    SOURCE_RETRY,
+    SOURCE_RETRY_MAX,
+)
 from peerage.peer.tasks import TaskScope
 
 if TYPE_CHECKING:
@@ -22,8 +33,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("peerage.content")
 
-Locate = Callable[[bytes], AsyncIterator[Source]]
-_ADDRESSES: Final = 16  # kept of one source: its own and what others say
+_DOUBLINGS: Final = 10  # of a pause: more than lead to the longest
+
+
+class Contact:
+    """One source, and how it has gone with it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.link: SourceLink | None = None
+        self.failures = 0  # tries in a row that brought nothing
+        self.changed = asyncio.Event()  # there is another address to try
+        self.task: asyncio.Task[None] | None = None
 
 
 class Swarm:
@@ -32,68 +53,83 @@ class Swarm:
     def __init__(self, download: Download, locate: Locate) -> None:
         self._download = download
         self._locate = locate
-        self._sources: dict[PeerId, Source] = {}
-        self._links: dict[PeerId, SourceLink] = {}
-        self._banned: set[PeerId] = set()
+        self._contacts: dict[PeerId, Contact] = {}
+        self._banned: dict[PeerId, None] = {}
         self._tasks: TaskScope | None = None
-        self._loop = asyncio.get_running_loop()
+        self.trouble: PeerageError | None = None  # why the last link ended, or came to nothing
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """Who may have it."""
-        return tuple(self._sources.values())
+        return tuple(contact.source for contact in self._contacts.values())
 
     @property
     def attached(self) -> int:
         """How many sources can be asked now."""
-        return sum(link.attached for link in self._links.values())
+        return sum(link.attached for link in self.links())
+
+    def links(self) -> Iterator[SourceLink]:
+        """Yield the links there are, up or not."""
+        for contact in self._contacts.values():
+            if contact.link is not None:
+                yield contact.link
 
     def start(self, tasks: TaskScope) -> None:
         """Begin to dial, and to look for more; all of it ends with `tasks`."""
         self._tasks = tasks
-        for peer_id in self._sources:
-            self._begin(peer_id)
+        for contact in list(self._contacts.values()):
+            contact.failures = 0
+            self._begin(contact)
         tasks.start(self._keep_locating())
 
     def add(self, source: Source) -> None:
         """Use one more source, or learn more addresses of one."""
-        known = self._sources.get(source.peer_id)
         if source.peer_id in self._banned or source.peer_id == self._download.peer.peer_id:
             return
-        if known is None and len(self._sources) >= MAX_SOURCES:
-            return
-        addresses = dict.fromkeys((*source.addresses, *(known.addresses if known else ())))
-        self._sources[source.peer_id] = Source(source.peer_id, tuple(addresses)[:_ADDRESSES])
-        self._begin(source.peer_id)
+        contact = self._contacts.get(source.peer_id)
+        if contact is None:
+            if len(self._contacts) >= MAX_SOURCES and not self._make_room():
+                return
+            fresh = tuple(dict.fromkeys(source.addresses))[:SOURCE_ADDRESSES]
+            contact = self._contacts[source.peer_id] = Contact(Source(source.peer_id, fresh))
+            self._begin(contact)
+        elif not set(source.addresses) <= set(contact.source.addresses):
+            merged = tuple(dict.fromkeys((*source.addresses, *contact.source.addresses)))[:SOURCE_ADDRESSES]
+            contact.source = Source(source.peer_id, merged)
+            contact.changed.set()
 
     def ban(self, peer_id: PeerId, error: PeerageError) -> None:
         """Use a source no more."""
-        self._banned.add(peer_id)
-        self._sources.pop(peer_id, None)
-        self.drop(peer_id, error)
+        self._banned[peer_id] = None
+        if len(self._banned) > MAX_BANNED:
+            del self._banned[next(iter(self._banned))]
+        contact = self._contacts.pop(peer_id, None)
+        if contact is not None and contact.link is not None:
+            contact.link.drop(error)
 
     def drop(self, peer_id: PeerId, error: PeerageError) -> None:
         """End the link to a source; it is tried again later."""
-        link = self._links.get(peer_id)
+        link = self.link(peer_id)
         if link is not None:
             link.drop(error)
 
     def link(self, peer_id: PeerId) -> SourceLink | None:
         """Return the link to a source."""
-        return self._links.get(peer_id)
+        contact = self._contacts.get(peer_id)
+        return contact.link if contact is not None else None
 
-    def attach(self, link: SourceLink) -> None:
-        """Let the scheduler use a source."""
+    def attach(self, link: SourceLink, has: Bitmap | None) -> None:
+        """Let the scheduler use a source, which has these pieces (None: all)."""
         if self._download.scheduler is not None:
-            self._download.scheduler.add_source(link.peer_id, link.has)
+            self._download.scheduler.add_source(link.peer_id, has)
             link.attached = True
 
     def detach(self, link: SourceLink) -> None:
         """Use it no more."""
         if link.attached and self._download.scheduler is not None:
-            link.attached = False
             self._download.scheduler.remove_source(link.peer_id)
             self.refill()
+        link.attached = False
 
     def refill(self) -> None:
         """Let every source that may find something now order it."""
@@ -103,59 +139,77 @@ class Swarm:
     def fill(self, ready: Iterable[PeerId]) -> None:
         """Let these sources order what they may."""
         for peer_id in ready:
-            link = self._links.get(peer_id)
+            link = self.link(peer_id)
             if link is not None:
                 link.fill()
 
     def cancel_order(self, peer_id: PeerId, index: int) -> None:
         """A piece need not come from there any more."""
-        link = self._links.get(peer_id)
+        link = self.link(peer_id)
         if link is not None:
-            link.cancel(index)
+            link.cancel((index,))
+
+    def note(self) -> str:
+        """Say why nothing comes, if nothing can."""
+        links = list(self.links())
+        if any(link.is_open for link in links):
+            waiting = sum(link.waits for link in links if link.attached)
+            if waiting and waiting == self.attached:
+                return "its sources are busy; waiting in their queue"
+            return ""
+        if self.trouble is not None:
+            return f"no source is alive; looking for others (the last: {self.trouble})"
+        return "" if links else "no source is known; looking for some"
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _begin(self, peer_id: PeerId) -> None:
-        if self._tasks is not None and peer_id not in self._links and not self._tasks.full:
-            self._links[peer_id] = SourceLink(self._download, self._sources[peer_id])
-            self._tasks.start(self._keep(peer_id))
+    def _begin(self, contact: Contact) -> None:
+        if self._tasks is not None and not self._tasks.full:
+            contact.task = self._tasks.start(self._keep(contact))
 
-    async def _keep(self, peer_id: PeerId) -> None:
-        """Use a source again and again, with growing pauses, until it is banned."""
-        pause = SOURCE_RETRY
+    def _make_room(self) -> bool:
+        """Forget the source that has failed most often; False when all are of use, or new."""
+        worst = max(self._contacts.values(), key=lambda contact: contact.failures)
+        if worst.failures < 2 or (worst.link is not None and worst.link.attached):
+            return False
+        del self._contacts[worst.source.peer_id]
+        if worst.task is not None:
+            worst.task.cancel()
+        return True
+
+    async def _keep(self, contact: Contact) -> None:
+        """Use a source again and again, with growing pauses, until it is banned or gives way."""
+        peer_id = contact.source.peer_id
         try:
-            while peer_id in self._sources:
-                link = self._links[peer_id] = SourceLink(self._download, self._sources[peer_id])
-                began = self._loop.time()
-                error = await self._use(link)
-                if error is not None:
-                    self.ban(peer_id, error)
-                if self._loop.time() - began > SOURCE_RETRY_MAX:
-                    pause = SOURCE_RETRY
-                await asyncio.sleep(pause * self._download.peer.rng.uniform(0.8, 1.2))
-                pause = min(2 * pause, SOURCE_RETRY_MAX)
+            while self._contacts.get(peer_id) is contact:
+                contact.changed.clear()
+                link = contact.link = SourceLink(self._download, contact.source)
+                await self._use(link)
+                contact.failures = 0 if link.useful else contact.failures + 1
+                pause = min(SOURCE_RETRY * 2 ** min(max(contact.failures - 1, 0), _DOUBLINGS), SOURCE_RETRY_MAX)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause * self._download.peer.rng.uniform(0.8, 1.2)):
+                        await contact.changed.wait()
         finally:
-            self._links.pop(peer_id, None)
+            contact.link = None
 
-    async def _use(self, link: SourceLink) -> PeerageError | None:
-        """Use a source until its link ends; returns the reason to ban it, if there is one."""
+    async def _use(self, link: SourceLink) -> None:
+        """Use a source until its link ends; one that lied is banned."""
         try:
             error = await link.run()
-        except StoreError as failure:
-            self._download.fail(failure)
-            return None
         except PeerageError as failure:
             error = failure
+        self.trouble = error
         log.info("source %s: %s", format_id(link.peer_id)[:8], error)
-        return error if isinstance(error, ForgedError) else None
+        if isinstance(error, ForgedError | ProtocolError):
+            self.ban(link.peer_id, error)
 
     async def _keep_locating(self) -> None:
         """Look for more sources now, and again every LOCATE_INTERVAL seconds."""
         while True:
-            if len(self._sources) < MAX_SOURCES:
-                try:
-                    async for source in self._locate(self._download.content_id):
-                        self.add(source)
-                except PeerageError as error:
-                    log.info("looking for sources: %s", error)
+            try:
+                async for source in self._locate(self._download.content_id):
+                    self.add(source)
+            except PeerageError as error:
+                log.info("looking for sources: %s", error)
             await asyncio.sleep(LOCATE_INTERVAL * self._download.peer.rng.uniform(0.8, 1.2))

@@ -1,7 +1,7 @@
 """The list of downloads on disk, so that a restart goes on where the node stopped.
 
 Invariant: each entry is one small file, replaced all at once; manifests are kept beside them, under their content id. A
-damaged entry is left alone and named, never deleted.
+damaged entry is left alone and named, never deleted. All methods may raise StoreErrors.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Final
 
 import msgspec
 
+from peerage.catalogue.record import Visibility
+from peerage.content.choice import Rule
+from peerage.content.disk import storing
 from peerage.content.finished import PlacedFile
 from peerage.content.source import Source
-from peerage.errors import StoreError
 from peerage.identity.keys import format_id
 
 log = logging.getLogger("peerage.content")
@@ -31,6 +33,10 @@ class BookEntry(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     only: str = ""
     size: int | None = None
+    visibility: Visibility = Visibility.LINK
+    rules: tuple[Rule, ...] = ()
+    wanted: int | None = None  # bytes, of the files that were chosen
+    got: int = 0  # bytes of them, when it came to rest
     paused: bool = False
     error: str = ""
     added: float = 0.0  # seconds since 1970
@@ -48,7 +54,8 @@ class TransferBook:
 
     def load(self) -> list[BookEntry]:
         """Return all entries, the oldest first."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        with storing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
         entries = []
         for path in sorted(self._folder.glob(f"*{_ENTRY}")):
             try:
@@ -64,7 +71,9 @@ class TransferBook:
     def remove(self, content: bytes) -> None:
         """Forget a download."""
         for ending in (_ENTRY, _MANIFEST):
-            self._path(content, ending).unlink(missing_ok=True)
+            path = self._path(content, ending)
+            with storing(path):
+                path.unlink(missing_ok=True)
 
     def save_manifest(self, content: bytes, manifest: bytes) -> None:
         """Keep the manifest of a download."""
@@ -72,22 +81,19 @@ class TransferBook:
 
     def manifest(self, content: bytes) -> bytes:
         """Return a kept manifest; empty when there is none."""
-        try:
-            return self._path(content, _MANIFEST).read_bytes()
-        except FileNotFoundError:
-            return b""
+        path = self._path(content, _MANIFEST)
+        with storing(path):
+            return path.read_bytes() if path.exists() else b""
 
     def _path(self, content: bytes, ending: str) -> Path:
         return self._folder / (format_id(content) + ending)
 
     def _write(self, path: Path, data: bytes) -> None:
         fresh = path.with_suffix(path.suffix + ".new")
-        try:
+        with storing(path):
             self._folder.mkdir(parents=True, exist_ok=True)
             with fresh.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror or error}") from error
