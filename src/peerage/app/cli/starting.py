@@ -31,7 +31,7 @@ def _address(text: str) -> str:
         raise typer.BadParameter(str(error)) from error
 
 
-def up(  # noqa: PLR0917  # each one is an option
+def up(  # each one is an option
     context: typer.Context,
     listen: Annotated[
         str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where other peers reach it.")
