@@ -231,9 +231,9 @@ class SourceLink:
             self.drop(error if isinstance(error, PeerageError) else LinkLostError(str(error)))
         elif scheduler is not None and self.attached:
             scheduler.source_lacks(self.peer_id, index)
-            if self._refusals >= MAX_REFUSALS:
-                self.drop(LinkLostError(f"it does not give what it said it had: {error}"))
             self.download.swarm.refill()
+            if self._refusals >= MAX_REFUSALS or not self._orders:  # it is asked anew what it has, a little later
+                self.drop(LinkLostError(f"it does not give what it said it had: {error}"))
 
     def _close(self, connection: PeerConnection) -> None:
         self.download.swarm.detach(self)
