@@ -73,6 +73,7 @@ MAX_COPIES = 2  # sources that may race for one piece at the end of a download
 UPLOAD_SLOTS = 16  # peers served at once: enough to fill any line, few enough that each gets something
 UPLOAD_TURN = 64 * MIB  # what one peer gets before the next that waits has its turn
 UPLOAD_TURN_SECONDS = 30.0  # and for how long, however slowly it reads
+UPLOAD_GRACE = 2.0  # seconds in which a peer that has got all it asked for may ask for more: a long way there and back
 UPLOAD_PATIENCE = 30.0  # seconds in which a peer that is served must read something
 MAX_UPLOAD_PEERS = 1000  # peers that may wait for a slot
 MAX_ASKED = 2 * MAX_OWED  # pieces that one link may have asked for: honest ones stay below half of it

@@ -99,10 +99,11 @@ class Source:
         self.pending += length
 
     def hear(self, count: int, now: float) -> None:
-        """Note that bytes came."""
+        """Note that bytes came; that some piece is whole (0) says nothing about when the next bytes come."""
         self.pace.add(count, now)
         self._heard, self._silence = now, 0.0
-        self.told = self.queued = False
+        self.told = False
+        self.queued = self.queued and not count
 
     def hear_piece(self, length: int, now: float) -> None:
         """Note that a piece is whole, of which some bytes may have been counted on their way."""

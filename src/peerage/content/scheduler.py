@@ -125,6 +125,7 @@ class Scheduler:
         source = self._sources.get(source_id)
         if source is not None and source.queued:
             source.hear(0, self._now)
+            source.queued = False
             self._share_out()
             self._waiting[source_id] = None
             self._returned = True

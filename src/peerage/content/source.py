@@ -143,21 +143,28 @@ class SourceLink:
         self.fill()
 
     def queued(self) -> None:
-        """The source lets us wait; others get what it owes."""
+        """The source lets us wait."""
+        self._loop.call_soon(self._wait)  # after the pieces that came just before these words
+
+    def unqueued(self) -> None:
+        """Our turn has come."""
+        self._loop.call_soon(self._wait_no_longer)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Let others get what it owes."""
         scheduler = self.download.scheduler
         self.waits = True
         if scheduler is not None and self.attached:
             self.cancel(scheduler.queued(self.peer_id, self._loop.time()))
             self.download.swarm.refill()
 
-    def unqueued(self) -> None:
-        """Our turn has come."""
+    def _wait_no_longer(self) -> None:
         self.waits = False
         if self.download.scheduler is not None and self.attached:
             self.download.scheduler.unqueued(self.peer_id, self._loop.time())
             self.fill()
-
-    # --- inside -------------------------------------------------------------------------------------------------
 
     async def _connect(self, peer: Peer) -> PeerConnection:
         error: PeerageError | None = None

@@ -56,11 +56,16 @@ class UploadQueue(Generic[PeerT, ItemT]):
 
     def take(self, peer: PeerT, now: float) -> ItemT | None:
         """Return the next request of a peer with a slot; None when it asks for nothing, or has had its turn."""
-        turn = self._served.get(peer)
         items = self._asked.get(peer)
-        if turn is None or not items or len(self._served) > self.slots or self._is_over(turn, now):
-            return None
-        return items.popleft()
+        return items.popleft() if items and not self.is_over(peer, now) else None
+
+    def is_over(self, peer: PeerT, now: float) -> bool:
+        """Say whether a peer has no slot, or has had it long enough."""
+        turn = self._served.get(peer)
+        if turn is None or len(self._served) > self.slots:
+            return True
+        used = turn.spent >= UPLOAD_TURN or now - turn.began >= UPLOAD_TURN_SECONDS
+        return used and len(self._asked) > len(self._served)
 
     def end_turn(self, peer: PeerT) -> bool:
         """Free the slot; a peer that still waits for something goes to the end of the line, and is told by True."""
@@ -108,7 +113,3 @@ class UploadQueue(Generic[PeerT, ItemT]):
 
     def __len__(self) -> int:
         return len(self._asked)
-
-    def _is_over(self, turn: _Turn, now: float) -> bool:
-        used = turn.spent >= UPLOAD_TURN or now - turn.began >= UPLOAD_TURN_SECONDS
-        return used and len(self._asked) > len(self._served)

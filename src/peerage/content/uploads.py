@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from peerage.content.buffers import BufferPool
@@ -18,7 +19,7 @@ from peerage.content.messages import Queued, Unqueued
 from peerage.content.upload_queue import UploadQueue
 from peerage.errors import LimitError, LinkLostError, PeerageError, StoreError
 from peerage.identity.keys import PeerId
-from peerage.limits import MAX_ASKED, UPLOAD_PATIENCE, UPLOAD_SLOTS
+from peerage.limits import MAX_ASKED, UPLOAD_GRACE, UPLOAD_PATIENCE, UPLOAD_SLOTS
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Bulk, Later
 from peerage.peer.peer import Peer
@@ -46,6 +47,15 @@ class Reading(NamedTuple):
     done: asyncio.Future[None]
 
 
+class Turn:
+    """A peer that is being served."""
+
+    def __init__(self) -> None:
+        self.readings: deque[Reading] = deque()
+        self.links: set[PeerConnection] = set()  # over which it asked
+        self.news = asyncio.Event()  # it asked for more, or has gone
+
+
 class Pieces(Protocol):
     """Where the pieces come from."""
 
@@ -64,6 +74,7 @@ class Uploads:
         self._queue: UploadQueue[PeerId, Job] = UploadQueue(slots)
         self._asked: Counter[PeerConnection] = Counter()
         self._told: dict[PeerConnection, None] = {}  # that they have to wait
+        self._turns: dict[PeerId, Turn] = {}
         self._buffers = BufferPool()
 
     def start(self, peer: Peer) -> None:
@@ -104,7 +115,10 @@ class Uploads:
         self._queue.ask(connection.peer_id, job)
         self._asked[connection] += 1
         self._admit()
-        if not self._queue.is_served(connection.peer_id):
+        turn = self._turns.get(connection.peer_id)
+        if turn is not None:
+            turn.news.set()
+        elif not self._queue.is_served(connection.peer_id):
             self._tell_to_wait(connection)
         return job.later
 
@@ -122,6 +136,9 @@ class Uploads:
             self._asked.pop(connection, None)
         for connection in [each for each in self._told if not each.is_open]:
             del self._told[connection]
+        for turn in self._turns.values():
+            if not any(link.is_open for link in turn.links):
+                turn.news.set()
 
     # --- the queue ------------------------------------------------------------------------------------------------
 
@@ -158,31 +175,44 @@ class Uploads:
 
     async def _serve(self, peer_id: PeerId) -> None:
         """Send what one peer asked for, until its turn is over."""
+        turn = self._turns[peer_id] = Turn()
         self._tell_turn(peer_id)
-        readings: deque[Reading] = deque()
         try:
-            while True:
-                self._read_ahead(peer_id, readings)
-                if not readings:
-                    return
-                await self._send(readings.popleft())
+            self._read_ahead(peer_id, turn)
+            while turn.readings or await self._more_comes(peer_id, turn):
+                if turn.readings:
+                    await self._send(turn.readings.popleft())
+                self._read_ahead(peer_id, turn)
         finally:
-            for reading in readings:  # this node stops
+            del self._turns[peer_id]
+            for reading in turn.readings:  # this node stops
                 reading.job.later.refuse(Refusal(ErrorCode.LIMIT, "this node stops"))
             if self._queue.end_turn(peer_id):
                 for connection in dict.fromkeys(job.connection for job in self._queue.asked_by(peer_id)):
                     self._tell_to_wait(connection)
             self._admit()
 
-    def _read_ahead(self, peer_id: PeerId, readings: deque[Reading]) -> None:
+    async def _more_comes(self, peer_id: PeerId, turn: Turn) -> bool:
+        """Give a peer a moment to ask for more, as it may not have read yet what it got; False when its turn is over."""
+        turn.news.clear()
+        while not self._queue.is_over(peer_id, self._loop.time()) and any(link.is_open for link in turn.links):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(UPLOAD_GRACE):
+                    return await turn.news.wait()
+            if not any(link.is_open and link.unsent for link in turn.links):
+                break
+        return False
+
+    def _read_ahead(self, peer_id: PeerId, turn: Turn) -> None:
         now = self._loop.time()
-        while len(readings) <= READ_AHEAD and (job := self._queue.take(peer_id, now)) is not None:
+        while len(turn.readings) <= READ_AHEAD and (job := self._queue.take(peer_id, now)) is not None:
             self._leave(job)
+            turn.links.add(job.connection)
             holding = self._pieces.holding(job.connection, job.content)
             if holding is None:
                 job.later.refuse(_gone())
             elif job.connection.is_open:
-                readings.append(self._read(job, holding))
+                turn.readings.append(self._read(job, holding))
 
     def _read(self, job: Job, holding: Holding) -> Reading:
         buffer = self._buffers.take(holding.space.length_of(job.piece))

@@ -114,6 +114,14 @@ class Station:
         wanted = Wanted(content=what.id, target=self.folder / name, only=only, size=what.size)
         return await self.transfers.add(wanted, [each.source for each in sources])
 
+    def keep_to_itself(self) -> None:
+        """Serve nobody from now on."""
+
+        async def nothing(_connection: object, _content: bytes) -> None:
+            return None
+
+        self.exchange._find = nothing  # type: ignore[method-assign]
+
     async def restart_transfers(self) -> None:
         """Stop the downloads and take them up again, as the next run of a node does."""
         await self.peer.unmount(self.transfers)
