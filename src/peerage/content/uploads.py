@@ -193,7 +193,7 @@ class Uploads:
             self._admit()
 
     async def _more_comes(self, peer_id: PeerId, turn: Turn) -> bool:
-        """Give a peer a moment to ask for more, as it may not have read yet what it got; False when its turn is over."""
+        """Give a peer a moment to ask for more, as it may not have read all it got; False when its turn is over."""
         turn.news.clear()
         while not self._queue.is_over(peer_id, self._loop.time()) and any(link.is_open for link in turn.links):
             with suppress(TimeoutError):

@@ -108,7 +108,7 @@ async def test_a_piece_that_a_download_does_not_have_yet_is_refused(stage):
 
 @on_stage
 async def test_sixty_thousand_pieces_asked_for_at_once_are_refused_beyond_a_bound(stage):
-    seed, asker = await stage.add(up=0), await stage.add(Asker)
+    seed, asker = await stage.add(up=0), await stage.add(Asker, up=0)
     what = await seed.seed(some_bytes(100))
     await asker.ask(seed, what)
     orders = [asker.piece(0) for _ in range(60_000)]
