@@ -316,7 +316,7 @@ class Download:
 
     def _tick(self, scheduler: Scheduler, now: float) -> None:
         for link in self.swarm.links():
-            if link.connection is not None and link.connection.is_braked:
+            if link.is_braked:
                 link.heard(0)  # it is this side that takes nothing
         tick = scheduler.tick(now)
         for peer_id in tick.stalled:

@@ -81,6 +81,11 @@ class SourceLink:
         """Whether the source can be talked to."""
         return self.connection is not None and self.connection.is_open
 
+    @property
+    def is_braked(self) -> bool:
+        """Whether it is for a limit of this side that nothing comes."""
+        return self.connection is not None and self.connection.is_braked
+
     async def run(self) -> PeerageError:
         """Ask this source until its link ends; returns why it ended. Raises when it never was of use."""
         self.connection = await self._connect(self.download.peer)
@@ -126,7 +131,9 @@ class SourceLink:
 
     def heard(self, count: int) -> None:
         """Bytes are coming."""
-        self.waits = False
+        if count:
+            self.waits = False
+            self.download.swarm.last_byte = self._loop.time()
         if self.download.scheduler is not None and self.attached:
             self.download.scheduler.progress(self.peer_id, count, self._loop.time())
 

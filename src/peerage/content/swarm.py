@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("peerage.content")
 
 _DOUBLINGS: Final = 10  # of a pause: more than lead to the longest
+_QUIET: Final = 10.0  # seconds without a byte after which a person is told
 
 
 class Contact:
@@ -56,6 +57,8 @@ class Swarm:
         self._contacts: dict[PeerId, Contact] = {}
         self._banned: dict[PeerId, None] = {}
         self._tasks: TaskScope | None = None
+        self._loop = asyncio.get_running_loop()
+        self.last_byte = 0.0  # when something came
         self.trouble: PeerageError | None = None  # why the last link ended, or came to nothing
 
     @property
@@ -76,7 +79,7 @@ class Swarm:
 
     def start(self, tasks: TaskScope) -> None:
         """Begin to dial, and to look for more; all of it ends with `tasks`."""
-        self._tasks = tasks
+        self._tasks, self.last_byte = tasks, self._loop.time()
         for contact in list(self._contacts.values()):
             contact.failures = 0
             self._begin(contact)
@@ -152,14 +155,14 @@ class Swarm:
     def note(self) -> str:
         """Say why nothing comes, if nothing can."""
         links = list(self.links())
-        if any(link.is_open for link in links):
-            waiting = sum(link.waits for link in links if link.attached)
-            if waiting and waiting == self.attached:
-                return "its sources are busy; waiting in their queue"
-            return ""
-        if self.trouble is not None:
-            return f"no source is alive; looking for others (the last: {self.trouble})"
-        return "" if links else "no source is known; looking for some"
+        reason = f" (the last: {self.trouble})" if self.trouble is not None else ""
+        if not any(link.is_open for link in links):
+            return f"no source is alive; looking for others{reason}" if reason or not links else ""
+        waiting = sum(link.waits for link in links if link.attached)
+        if waiting and waiting == self.attached:
+            return "its sources are busy; waiting in their queue"
+        quiet = self._loop.time() - self.last_byte > _QUIET and not any(link.is_braked for link in links)
+        return f"nothing comes from its sources; looking for others{reason}" if quiet else ""
 
     # --- inside -------------------------------------------------------------------------------------------------
 

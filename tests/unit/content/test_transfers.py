@@ -349,7 +349,7 @@ async def test_no_source_it_keeps_looking_and_says_so_until_one_is_found(stage):
     what = await seed.seed(some_bytes(MIB))
     download = await leech.get(what)
     await asyncio.sleep(1)
-    assert download.status().note == "no source is known; looking for some"
+    assert download.status().note == "no source is alive; looking for others"
     await asyncio.sleep(300)
     assert download.status().state is DownloadState.FINDING
     assert leech.searches >= 8
