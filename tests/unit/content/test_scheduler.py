@@ -422,6 +422,37 @@ def test_what_was_verified_since():
     assert machine.verified_since(cursor) == ([], 3)
 
 
+def test_the_bound_of_bytes_in_flight_can_be_changed_on_the_way():
+    machine = scheduler(200)
+    machine.add_source(A)
+    first = machine.next_requests(A, 0.0)
+    assert len(first) >= 8
+    machine.set_max_in_flight(512 * KIB)
+    now = deliver(machine, A, first[:-2], 0.0, 0.01)
+    assert machine.next_requests(A, now) == []
+    now = deliver(machine, A, first[-2:], now, 0.01)
+    assert len(machine.next_requests(A, now)) == 2
+    machine.set_max_in_flight(32 * MIB)
+    assert len(machine.next_requests(A, now)) > 4
+
+
+def test_a_piece_that_came_before_the_word_that_we_must_wait_does_not_end_the_waiting():
+    machine = scheduler(200)
+    machine.add_source(A)
+    asked = machine.next_requests(A, 0.0)
+    for _ in asked[:2]:
+        machine.progress(A, 256 * KIB, 1.0)
+    machine.queued(A, 1.0)
+    assert machine.received(A, asked[0].index, 1.0)
+    machine.verified(asked[0].index)
+    machine.received(A, asked[1].index, 1.0)
+    [again] = machine.next_requests(A, 1.0)
+    assert machine.tick(1.0 + 10 * STALL_SECONDS).stalled == ()
+    machine.progress(A, 1, 200.0)
+    assert machine.tick(201.0 + STALL_SECONDS).stalled == (A,)
+    assert again.index not in {request.index for request in asked[:1]}
+
+
 class Swarm(RuleBasedStateMachine):
     """Any sequence of events: the states stay exact, the memory bounded, and an honest source brings it home."""
 

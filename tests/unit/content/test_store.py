@@ -548,3 +548,38 @@ def test_the_longest_name_still_has_a_part_folder(tmp_path):
     store.finish()
     store.close()
     assert (tmp_path / name).read_bytes() == FILE.data[0]
+
+
+def test_parts_can_be_removed_whatever_stands_at_the_target(target):
+    store = FILE.open(target)
+    FILE.fill(store, [0])
+    store.commit()
+    store.close()
+    target.write_bytes(b"precious")
+    PartialStore.remove(target, FILE.manifest, FILE.id)
+    assert not FILE.parts(target).exists()
+    assert target.read_bytes() == b"precious"
+
+
+def test_removing_parts_that_are_not_there_makes_nothing(target):
+    PartialStore.remove(target.parent / "nowhere" / "file", FILE.manifest, FILE.id)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_removing_parts_that_are_in_use_is_refused(target):
+    store = FILE.open(target)
+    with pytest.raises(StoreError, match="running already"):
+        PartialStore.remove(target, FILE.manifest, FILE.id)
+    store.discard()
+
+
+def test_it_is_known_where_files_will_stand(target):
+    store = FOLDER.open(target)
+    assert store.place_of(1) == target / "b" / "c"
+    FOLDER.fill(store)
+    store.finish()
+    assert store.place_of(1).read_bytes() == FOLDER.data[1]
+    store.close()
+    single = FILE.open(target.parent / "single")
+    assert single.place_of(0) == target.parent / "single"
+    single.discard()
