@@ -2,8 +2,8 @@
 
 Invariant: a run (eight neighbouring pieces, one byte of a bitmap) is open, in exactly one mask, while it has missing
 pieces, and closed otherwise. Runs go by priority; then those nobody works on before those somebody does; then the
-rarest; then at random, so that downloaders differ and disks read on. What everyone has (a complete source) says
-nothing about rarity. It knows nothing of requests, time or bytes.
+rarest; then at random, so that downloaders differ; within a run at random too, but for a reader's. What everyone has
+(a complete source) says nothing about rarity. It knows nothing of requests, time or bytes.
 
 Masks are whole numbers with a bit for each run: one `&` finds what a source can give among all runs of one level,
 32 KB at the most (two million pieces). "Rarest first" is studied in Legout, Urvoy-Keller and Michiardi, IMC 2006.
@@ -26,7 +26,7 @@ RUN: Final = 8
 _CLAIMED: Final = 11  # after the rarity levels 0 to 10: 0, 1, 2-3, 4-7, ... copies in the run, of 800 at the most
 _LEVELS: Final = 12
 _CLOSED: Final = 255
-_LOWEST: Final = bytes((byte & -byte).bit_length() - 1 if byte else 0 for byte in range(256))
+_BITS: Final = tuple(tuple(bit for bit in range(RUN) if byte >> bit & 1) for byte in range(256))
 _ANY: Final = b"0" + b"1" * 255  # a digit that says whether a byte has any bit
 _COUNT: Final = bytes(byte.bit_count() for byte in range(256))
 _NONE: Final = -1
@@ -175,7 +175,8 @@ class Picker:
 
     def _take_from(self, holder: Holder, run: int, priority: Priority) -> int:
         bits = self._useful(holder, run)
-        bit = _LOWEST[bits]
+        bits_in = _BITS[bits]
+        bit = bits_in[0] if priority is Priority.NOW else bits_in[int(self._rng.random() * len(bits_in))]
         if run in self._mixed:
             bit = max((b for b in range(RUN) if bits >> b & 1), key=lambda b: (self._priorities[run * RUN + b], -b))
         self._missing[run] ^= 1 << bit

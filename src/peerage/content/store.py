@@ -198,7 +198,35 @@ class PartialStore:
             for index in self.space.pieces_of(file):
                 self._marked.add(index)
         self._held = self._marked.copy()
+        for file in self.chosen - self._placing.in_place:
+            self._recheck(file)
         self._check_space(folder)
+
+    def _recheck(self, file: int) -> None:
+        """Take up pieces that were written but not yet marked when the process ended, if they are the right ones."""
+        try:
+            handle = open_below(self._placing.folder, self._placing.part_of(file), os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        try:
+            size = self.space.file_size(file)
+            first = self.space.pieces_of(file).start
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return
+            for number in pieces_with_data(handle, size, piece_size_of(size), lambda n: first + n in self._held):
+                self._adopt(file, handle, first + number)
+        finally:
+            os.close(handle)
+
+    def _adopt(self, file: int, handle: int, index: int) -> None:
+        location = self.space.locate(index)
+        buffer = memoryview(bytearray(location.length))
+        count = read_into(handle, buffer, location.offset)
+        if count == location.length and blake3(buffer).digest() == self.space.hash_of(index):
+            self._held.add(index)
+            self._pending.append(index)
+            self._dirty.add(file)
+            self._new.add(file)
 
     def _abandon(self) -> None:
         """Leave nothing behind of a download that could not begin."""
