@@ -1,7 +1,8 @@
 """The pieces of one download on disk: written in place, marked when they are safe, put in place at the end.
 
 Invariant: what `open` finds after a crash is trusted only where the journal marks it, and a piece is marked only after
-its bytes were flushed; so nothing is believed that may be lost, and nothing that was marked is fetched twice. Until
+its bytes were flushed; other bytes are checked again. So nothing is believed that may be lost, and nothing that was
+verified and is still there is fetched twice. Until
 `finish`, all lives in one hidden folder beside the target, which nobody else may enter; no file that is not ours is
 ever written, replaced or removed. It does not decide which pieces come, nor when to commit.
 
@@ -34,8 +35,9 @@ from peerage.content.disk import (
 )
 from peerage.content.handles import Handles
 from peerage.content.journal import Journal
-from peerage.content.manifest import Manifest, PieceSpace
+from peerage.content.manifest import Manifest, PieceSpace, piece_size_of
 from peerage.content.placing import Placing, part_name_of
+from peerage.content.recheck import pieces_with_data
 from peerage.errors import DiskFullError, LocalError, StoreError
 from peerage.limits import DIRTY_FILES, MIB
 
@@ -205,7 +207,7 @@ class PartialStore:
     def _recheck(self, file: int) -> None:
         """Take up pieces that were written but not yet marked when the process ended, if they are the right ones."""
         try:
-            handle = open_below(self._placing.folder, self._placing.part_of(file), os.O_RDONLY)
+            handle = open_below(self._placing.folder, self._placing.part_of(file), os.O_RDWR)
         except FileNotFoundError:
             return
         try:
@@ -223,6 +225,7 @@ class PartialStore:
         buffer = memoryview(bytearray(location.length))
         count = read_into(handle, buffer, location.offset)
         if count == location.length and blake3(buffer).digest() == self.space.hash_of(index):
+            write_all(handle, buffer, location.offset)  # after a failed flush the kernel may take them for flushed
             self._held.add(index)
             self._pending.append(index)
             self._dirty.add(file)
