@@ -1,114 +1,138 @@
-"""A downloading process is killed without warning, again and again; nothing that was verified is fetched twice."""
+"""Real processes, real TLS: kill -9 ten times during one download, and a folder of ten thousand files."""
+
+from __future__ import annotations
 
 import asyncio
-import os
+import filecmp
+import json
 import random
-import signal
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from peerage.catalogue.hashing import FileStat
-from peerage.catalogue.record import Visibility
-from peerage.content.exchange import ContentExchange
-from peerage.content.hasher import ManifestHasher
-from peerage.content.holding import WholeHolding
-from peerage.content.manifest import PieceSpace, decode
-from peerage.content.reader import SharedContent, SharedFile, SharedFiles
-from peerage.identity.keys import format_id
-from peerage.limits import MAX_IN_FLIGHT, MIB
-from peerage.peer.open import open_peer
+from peerage.limits import COMMIT_SECONDS, MAX_WINDOW, MIB, MIN_WINDOW
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-SIZE = 60 * MIB + 12345
+SCRIPT = Path(__file__).parent / "transfer_process.py"
 KILLS = 10
-RATE = 12 * MIB  # bytes a second: slow enough that ten kills fall into one download
+SIZE = 24 * MIB + 12_345
+RATE = 2 * MIB  # bytes a second, so that ten kills find it at work
+UNMARKED = (
+    int(RATE * (COMMIT_SECONDS + 1.5)) + MIB
+)  # what one kill may cost: not flushed yet, by the clock of the download
+UNDER_WAY = 2 * MIN_WINDOW + MIB  # and what was received of pieces that were not whole
+PATIENCE = 60.0
 
-DOWNLOADER = """
-import asyncio, sys
-from pathlib import Path
-from peerage.content.download import Wanted
-from peerage.content.exchange import ContentExchange
-from peerage.content.source import Source
-from peerage.content.transfers import Transfers
-from peerage.identity.address import parse_address
-from peerage.identity.keys import PeerId, parse_id
-from peerage.peer.open import open_peer
-
-async def main(content, peer, address, target, state):
-    async with open_peer(None) as me:
-        exchange = ContentExchange()
-        await me.mount(exchange)
-        transfers = Transfers(exchange, Path(state))
-        await me.mount(transfers)
-        wanted = Wanted(content=parse_id(content), target=Path(target))
-        download = await transfers.add(wanted, [Source(PeerId(parse_id(peer)), (parse_address(address),))])
-        print("began", flush=True)
-        await download.wait()
-        print("done", flush=True)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
+pytestmark = pytest.mark.e2e
 
 
-class Seed:
-    """A file that is served at a bounded rate, and how much of it was."""
+class Process:
+    """A process that speaks JSON lines."""
 
-    def __init__(self, path: Path) -> None:
-        hashed = ManifestHasher().hash_file(path, lambda _count: None)
-        self.content = hashed.content
-        space = PieceSpace(decode(hashed.manifest, hashed.content))
-        file = SharedFile(str(path), FileStat.of(path.stat()))
-        shared = SharedContent(space, [file], SharedFiles())
-        self._holding = WholeHolding(hashed.manifest, shared, Visibility.PUBLIC)
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.last: dict[str, Any] = {}
+        self.first: dict[str, Any] = {}
 
-    async def find(self, content: bytes) -> WholeHolding | None:
-        return self._holding if content == self.content else None
+    @classmethod
+    async def start(cls, *arguments: object) -> Process:
+        pipe = asyncio.subprocess.PIPE
+        command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+        return cls(await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe))
+
+    async def hear(self) -> dict[str, Any]:
+        """Return the next line; empty at the end."""
+        assert self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        if line.endswith(b"\n"):
+            self.last = json.loads(line)
+            self.first = self.first or self.last
+            return self.last
+        return {}
+
+    async def listen(self) -> dict[str, Any]:
+        """Hear it out, and return its last word."""
+        async with asyncio.timeout(PATIENCE):
+            while await self.hear():
+                pass
+            await self.process.wait()
+        return self.last
+
+    async def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        async with asyncio.timeout(PATIENCE):
+            await self.process.wait()
 
 
-def start(program: Path, arguments: list[str]) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, str(program), *arguments], stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+async def seeded(tmp_path):
+    """Start seeds of whatever place, and end them after the test."""
+    running: list[Process] = []
+
+    async def start(place: Path) -> str:
+        seed = await Process.start("seed", place)
+        running.append(seed)
+        async with asyncio.timeout(PATIENCE):
+            return (await seed.hear())["link"]
+
+    yield start
+    for seed in running:
+        await seed.end()
 
 
-async def test_kill_9_ten_times_in_a_row_then_a_byte_equal_file(tmp_path):
-    seed_number = random.SystemRandom().getrandbits(32)
-    print("seed of the moments of the kills:", seed_number)
-    rng = random.Random(seed_number)
-    source = tmp_path / "source.bin"
-    source.write_bytes(os.urandom(SIZE))
-    program = tmp_path / "downloader.py"
-    program.write_text(DOWNLOADER, "utf-8")
-    target = tmp_path / "into" / "got.bin"
-    seed = Seed(source)
-    async with open_peer() as peer:
-        exchange = ContentExchange([seed.find])
-        await peer.mount(exchange)
-        exchange.rate.change(RATE, asyncio.get_running_loop().time())
-        arguments = [format_id(seed.content), format_id(peer.peer_id), str(peer.addresses[0])]
-        arguments += [str(target), str(tmp_path / "state")]
-        killed = 0
-        for _ in range(KILLS):
-            child = start(program, arguments)
-            assert await asyncio.to_thread(child.stdout.readline) == "began\n"
-            await asyncio.sleep(rng.uniform(0.05, 0.5))
-            killed += child.poll() is None
-            child.send_signal(signal.SIGKILL)
-            await asyncio.to_thread(child.wait)
-            child.stdout.close()
-        assert killed == KILLS, "the download was over before the last kill"
-        assert not target.exists()
-        exchange.rate.change(0, asyncio.get_running_loop().time())
-        last = start(program, arguments)
-        said = await asyncio.to_thread(last.communicate, None, 60)
-        assert said[0].endswith("done\n")
-        assert last.returncode == 0
-        sent = peer.metrics.value("bytes_uploaded")
-    assert target.read_bytes() == source.read_bytes()
-    assert [path.name for path in target.parent.iterdir()] == [target.name]
-    # what each kill can cost: what was on its way, in the sockets of both sides and in memory, and not yet on disk
-    on_its_way = 4 * MIB
-    assert on_its_way < MAX_IN_FLIGHT
-    assert sent <= SIZE + KILLS * on_its_way
+async def killed_run(rng: random.Random, *arguments: object) -> Process:
+    """Run a downloader and kill it somewhere on its way, now and then before it has said a word."""
+    leech = await Process.start("leech", *arguments)
+    listening = asyncio.create_task(leech.listen())
+    if rng.random() < 0.8:
+        while not leech.first and not listening.done():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(rng.uniform(0.1, 2.0))
+    else:
+        await asyncio.sleep(rng.uniform(0.0, 0.5))
+    if leech.process.returncode is None:
+        leech.process.kill()
+    await listening
+    return leech
+
+
+async def test_kill_9_ten_times_in_a_row_then_the_file_is_whole_and_nothing_marked_was_fetched_twice(tmp_path, seeded):
+    original, target = tmp_path / "original", tmp_path / "got"
+    original.write_bytes(random.Random(9).randbytes(SIZE))
+    link = await seeded(original)
+    rng, arguments = random.Random(), (link, target, tmp_path / "state")
+    runs = [await killed_run(rng, *arguments, RATE) for _ in range(KILLS)]
+    assert not target.exists()
+    last = await Process.start("leech", *arguments, 0)
+    final = await last.listen()
+    assert final == {"path": str(target)}
+    assert filecmp.cmp(original, target, shallow=False)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["got", "original", "state"]
+
+    alive = [run for run in runs if run.first] + [last]
+    lost = 0
+    for run, following in zip(alive, alive[1:], strict=False):
+        gone = run.last["done"] - following.first["done"]
+        assert gone <= UNMARKED
+        lost += max(gone, 0)
+    fetched = sum(run.last["fetched"] for run in alive[:-1]) + SIZE - last.first["done"]
+    assert fetched <= 1.01 * SIZE + lost + len(alive) * UNDER_WAY
+    assert UNDER_WAY < MAX_WINDOW
+
+
+async def test_a_folder_of_ten_thousand_files(tmp_path, seeded):
+    original, target = tmp_path / "original", tmp_path / "got"
+    rng = random.Random(10)
+    for number in range(10_000):
+        path = original / f"{number % 100:02}" / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(rng.randbytes(rng.randrange(4096)))
+    link = await seeded(original)
+    leech = await Process.start("leech", link, target, tmp_path / "state", 0)
+    assert await leech.listen() == {"path": str(target)}
+    files = sorted(path.relative_to(original) for path in original.rglob("*") if path.is_file())
+    assert sorted(path.relative_to(target) for path in target.rglob("*") if path.is_file()) == files
+    _same, different, unreadable = filecmp.cmpfiles(original, target, files, shallow=False)
+    assert (different, unreadable) == ([], [])
