@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Final
 
 from peerage.content.choice import Plan, Rule, plan_of
@@ -286,8 +285,7 @@ class Download:
         manifest = plan.space.manifest
         writer = self._writer = PieceWriter(self.wanted.target, manifest, self.content_id, self.peer.executor)
         store = await writer.open(self.kept_files())
-        rng = Random(self.peer.rng.getrandbits(64))  # noqa: S311 -- the order of pieces: no secret, but asked for often
-        scheduler = Scheduler(plan.space, rng, have=store.have(), max_in_flight=self._room)
+        scheduler = Scheduler(plan.space, self.peer.rng, have=store.have(), max_in_flight=self._room)
         scheduler.set_priorities(plan.choice.ranges(self.rules))
         self.scheduler, self._uncommitted = scheduler, 0
         return scheduler, writer

@@ -29,6 +29,7 @@ _CLOSED: Final = 255
 _BITS: Final = tuple(tuple(bit for bit in range(RUN) if byte >> bit & 1) for byte in range(256))
 _ANY: Final = b"0" + b"1" * 255  # a digit that says whether a byte has any bit
 _COUNT: Final = bytes(byte.bit_count() for byte in range(256))
+_DICE: Final = 512
 _NONE: Final = -1
 _ALL: Final = -1  # every bit of a mask of any length
 
@@ -63,6 +64,7 @@ class Picker:
 
     def __init__(self, count: int, rng: Random) -> None:
         self._rng = rng
+        self._dice = bytearray()
         self._runs = (count + RUN - 1) // RUN
         self._missing = bytearray(self._runs)
         self._priorities = bytearray(count)
@@ -175,8 +177,8 @@ class Picker:
 
     def _take_from(self, holder: Holder, run: int, priority: Priority) -> int:
         bits = self._useful(holder, run)
-        bits_in = _BITS[bits]
-        bit = bits_in[0] if priority is Priority.NOW else bits_in[int(self._rng.random() * len(bits_in))]
+        choice = _BITS[bits]
+        bit = choice[0] if priority is Priority.NOW else choice[self._throw() * len(choice) >> 8]
         if run in self._mixed:
             bit = max((b for b in range(RUN) if bits >> b & 1), key=lambda b: (self._priorities[run * RUN + b], -b))
         self._missing[run] ^= 1 << bit
@@ -187,6 +189,12 @@ class Picker:
         else:
             self._claim(holder, run)
         return run * RUN + bit
+
+    def _throw(self) -> int:
+        """Return a random byte; many are taken at once, as a system's source of randomness costs a call each time."""
+        if not self._dice:
+            self._dice += self._rng.randbytes(_DICE)
+        return self._dice.pop()
 
     def _claim(self, holder: Holder, run: int) -> None:
         """Let a source go on with a run by itself, as long as there are others to go to."""
