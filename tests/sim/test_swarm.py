@@ -171,6 +171,22 @@ async def test_two_halves_make_a_whole(stage):
 
 
 @on_stage
+async def test_whoever_asks_for_what_is_being_downloaded_becomes_a_source_of_it(stage):
+    data = some_bytes(4 * MIB + 5)
+    halves = []
+    for half in (0, 1):
+        station = await stage.add(type("Half", (Rarity,), {"has": tuple(range(half, 17, 2))}), up=MIB)
+        what = await station.seed(data)
+        halves.append(station)
+    one, other = await stage.add(), await stage.add()
+    first = await one.get(what, halves[0])  # which knows nobody else, and never hears of the other half
+    await asyncio.sleep(1)
+    second = await other.get(what, halves[1], one)
+    assert what.equals(await finished(second, 60))
+    assert what.equals(await finished(first, 60))
+
+
+@on_stage
 async def test_a_slow_source_does_not_hold_up_the_end(stage):
     slow, quick, leech = await stage.add(up=20 * KIB), await stage.add(up=2 * MIB), await stage.add()
     what = await slow.seed(some_bytes(16 * MIB))

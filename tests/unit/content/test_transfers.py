@@ -628,6 +628,27 @@ async def test_no_permission_says_so(stage):
 
 
 @on_stage
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG])
+async def test_a_folder_that_takes_nothing_is_an_error_that_says_why(stage, monkeypatch, code):
+    seed, leech = await stage.add(), await stage.add()
+    what = await seed.seed(some_bytes(MIB))
+    real = os.mkdir
+
+    def mkdir(path: str | os.PathLike, *arguments, **options) -> None:
+        if str(path).endswith(".peerage-part"):
+            raise OSError(code, os.strerror(code))
+        real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    download = await leech.get(what, seed)
+    with pytest.raises(StoreError, match="choose a"):
+        await finished(download)
+    monkeypatch.undo()
+    await leech.transfers.resume(what.id)
+    assert what.equals(await finished(download))
+
+
+@on_stage
 async def test_a_folder_for_the_state_that_cannot_be_written_fails_the_download_at_once(stage, monkeypatch):
     seed, leech = await stage.add(), await stage.add()
     what = await seed.seed(some_bytes(MIB))
