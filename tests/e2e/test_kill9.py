@@ -16,7 +16,7 @@ from peerage.limits import COMMIT_SECONDS, MAX_WINDOW, MIB, MIN_WINDOW
 
 SCRIPT = Path(__file__).parent / "transfer_process.py"
 KILLS = 10
-SIZE = 24 * MIB + 12_345
+SIZE = 56 * MIB + 12_345  # more than ten runs can fetch at this rate, however late each is killed
 RATE = 2 * MIB  # bytes a second, so that ten kills find it at work
 UNMARKED = (
     int(RATE * (COMMIT_SECONDS + 1.5)) + MIB
