@@ -23,7 +23,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 # From the top down. A package may import what is on a line below its own, never what stands beside it.
 STOREYS = (
     ("__init__", "__main__"),
-    ("app", "lab", "classic"),
+    ("app",),
+    ("lab", "classic"),
     ("overlay", "content", "anonymity", "live"),
     ("catalogue",),
     ("peer",),
