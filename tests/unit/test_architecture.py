@@ -62,8 +62,8 @@ PURE = (
     "content/rivalry.py",
     "content/scheduler.py",
     "content/upload_queue.py",
-    "overlay/messages.py",
-    "overlay/*_state.py",
+    "overlay/*/messages.py",
+    "overlay/*/state.py",
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "ssl", "selectors", "subprocess"}
 

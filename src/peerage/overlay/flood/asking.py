@@ -1,7 +1,7 @@
 """A question of this node under way: what has arrived, read into results one by one.
 
 Invariant: results are checked before they are given out, in the asker's own time: what arrives waits unread, bounded by
-the room that flood_state.py gives to one question. Who is asked, and when, is not decided here.
+the room that state.py gives to one question. Who is asked, and when, is not decided here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from peerage.identity.keys import PeerId
 from peerage.limits import QUESTION_HITS
 from peerage.overlay.base import Cost, FoundT, Hit, Holder, Request
 from peerage.overlay.checks import Refused, check_hit
-from peerage.overlay.messages import HolderFound, RecordsFound
+from peerage.overlay.flood.messages import HolderFound, RecordsFound
 from peerage.peer.metrics import Metrics
 
 Answer = RecordsFound | HolderFound

@@ -1,7 +1,7 @@
 """Second generation, Gnutella: a question goes from neighbour to neighbour, and answers come back the same way.
 
 This is the shell: it moves messages and asks the shelf. Which question goes on, and which answer may pass, is decided
-by flood_state.py; whether a hit is true by checks.py, in full at the asker and as far as it is cheap at each relay.
+by state.py; whether a hit is true by checks.py, in full at the asker and as far as it is cheap at each relay.
 Invariant: a question is sent on before it is answered, answering is bounded (work_queue.py), and every message that
 goes no further is counted. Link-only records are never told, friends' records only to a neighbour that is a friend, who
 shows but does not relay them. Forgery and spam are dropped; no peer is judged for what it may only have relayed.
@@ -25,12 +25,10 @@ from peerage.catalogue.record_finder import Audience
 from peerage.errors import LimitError, LinkError, QueryError, StoreError
 from peerage.identity.keys import PeerId
 from peerage.limits import ANSWERS_AT_ONCE, SLOW_LINK, WAITING_ANSWERS
-from peerage.overlay.asking import Answer, Arrived, AskerView, Asking, HitReader, HolderReader, Reader
 from peerage.overlay.base import FoundT, Hit, Holder, LocateRequest, Overlay, Request, Search, SearchRequest
 from peerage.overlay.checks import Refused, check_record
-from peerage.overlay.flood_state import AnswerSize, Dropped, FloodRules, FloodState, Passage
-from peerage.overlay.locators import LocatorTable, locator_of
-from peerage.overlay.messages import (
+from peerage.overlay.flood.asking import Answer, Arrived, AskerView, Asking, HitReader, HolderReader, Reader
+from peerage.overlay.flood.messages import (
     QUESTION_ID_BYTES,
     FindHolders,
     FindRecords,
@@ -39,6 +37,8 @@ from peerage.overlay.messages import (
     RecordsFound,
     cut_into_messages,
 )
+from peerage.overlay.flood.state import AnswerSize, Dropped, FloodRules, FloodState, Passage
+from peerage.overlay.locators import LocatorTable, locator_of
 from peerage.overlay.reach import reachable, told_addresses
 from peerage.overlay.shelf import Shelf
 from peerage.overlay.work_queue import Work, WorkQueue

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from peerage.errors import ProtocolError
 from peerage.identity.address import Address
 from peerage.limits import ANSWER_RECORDS, MAX_ADDRESSES, MAX_CONTROL_PAYLOAD, MAX_RECORD_BYTES
-from peerage.overlay.messages import FindHolders, FindRecords, HolderFound, RecordsFound, cut_into_messages
+from peerage.overlay.flood.messages import FindHolders, FindRecords, HolderFound, RecordsFound, cut_into_messages
 from peerage.wire.frame import HEADER_BYTES
 from peerage.wire.message import decode, encode
 

@@ -11,8 +11,8 @@ from peerage.identity.address import Address
 from peerage.limits import LINK_QUESTIONS_BURST, MAX_SEARCH_TTL, QUESTION_HITS_PER_LINK
 from peerage.overlay.base import Budget, SearchRequest
 from peerage.overlay.flood import FloodOverlay
-from peerage.overlay.flood_state import FloodRules
-from peerage.overlay.messages import FindHolders, FindRecords, HolderFound, RecordsFound
+from peerage.overlay.flood.messages import FindHolders, FindRecords, HolderFound, RecordsFound
+from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.shelf import CatalogueShelf
 
 

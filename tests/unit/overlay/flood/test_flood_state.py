@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from peerage.errors import LimitError
 from peerage.identity.keys import PeerId
-from peerage.overlay.flood_state import AnswerSize, Dropped, FloodRules, FloodState, Passage
+from peerage.overlay.flood.state import AnswerSize, Dropped, FloodRules, FloodState, Passage
 
 A, B, C = (PeerId(letter * 32) for letter in (b"a", b"b", b"c"))
 Q1, Q2 = b"1" * 16, b"2" * 16
