@@ -127,6 +127,9 @@ ANSWERS_AT_ONCE = 2  # of them at work: a search of this node's own user waits b
 MERGED_CONTENTS = 1000  # contents in one list of hits
 MERGED_HITS = 200  # hits about one content: its names and holders
 
+# --- the classic port: the clear-text wire of 2007 ------------------------------------------------------------------
+MAX_CLASSIC_PAYLOAD = 64 * KIB  # of any message but a file: an id, a host, a search key; old peers send below 300 bytes
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one Peer holds at the most; the numbers fit a home computer and 256 MiB of memory."""
