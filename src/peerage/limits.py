@@ -27,6 +27,9 @@ REQUEST_TIMEOUT = 10.0  # a peer that needs longer for small talk is as good as 
 PING_INTERVAL = 30.0  # keeps NAT mappings open, which last 30 s at the worst
 PING_TIMEOUT = 10.0
 
+LINK_IDLE = 120.0  # a talk link that nobody holds and nobody used for so long is closed by the side that dialled it
+PRESSURE_GRACE = 20.0  # a link used so lately is not closed for want of places: a crowd of newcomers displaces nobody
+
 # --- neighbours -------------------------------------------------------------------------------------------------
 NEIGHBOURS_WANTED = 8  # talk links that a node keeps up by itself: enough that a flood reaches all, cheap to keep
 MEET_INTERVAL = 15.0  # seconds between two looks at whether there are enough
@@ -61,6 +64,11 @@ MAX_SEARCH_HITS = 1000  # hits of one answer
 MAX_IGNORE_BYTES = 256 * KIB  # a .peerageignore file
 HASHING_JOBS = 4  # files hashed at once: more only fight for the disk
 MAX_SKIPPED_LISTED = 1000  # files left out of a share that are listed by name; the rest is counted
+
+# --- an index of records for others -----------------------------------------------------------------------------
+MAX_INDEX_RECORDS = 10_000_000  # in all: some 8 GiB of disk; beyond that new ones are refused, not old ones dropped
+INDEX_PIECE = 5000  # records put or deleted in one transaction: a search may have to wait for one
+INDEX_READERS = 2  # threads that search an index on disk, beside the one that writes
 
 # --- content: pieces in flight and on disk ----------------------------------------------------------------------
 WINDOW_SECONDS = 2.0  # what a source has on order: two seconds of its own pace covers any round trip on Earth
@@ -124,17 +132,40 @@ QUESTION_HITS_PER_LINK = 500  # and those over one link, so that one spammer can
 QUESTION_BYTES = 2 * MIB  # the same in bytes, over all links
 WAITING_ANSWERS = 256  # questions that wait for the local catalogue
 ANSWERS_AT_ONCE = 2  # of them at work: a search of this node's own user waits behind no more than these
+PLAN_NEIGHBOUR_TTL = 2  # links that the first look round goes: the neighbours and theirs, some sixty peers
+PLAN_IDLE_SECONDS = 2.0  # nothing is sent or received for so long: a search waits for nobody any more
+PLAN_IDLE_SHARE = 0.25  # or for this share of its time, where somebody gave it more
+PLAN_LEAST_SECONDS = 0.2  # a stage that would have less is not begun: no answer comes back so soon
+PLAN_SATISFIED_SHARE = 0.25  # of what is wanted: with so much found, dear overlays are not asked
+PLAN_FEW = 3  # results that are few, however few are wanted
+PLAN_WAITING = 64  # results of the stages that wait for whoever searches
+HOLDERS_PER_SUBNET = 2  # of one content that count in its rank: addresses in one /24 are cheap to have
 MERGED_CONTENTS = 1000  # contents in one list of hits
 MERGED_HITS = 200  # hits about one content: its names and holders
 
 # --- the classic port: the clear-text wire of 2007 ------------------------------------------------------------------
 MAX_CLASSIC_PAYLOAD = 64 * KIB  # of any message but a file: an id, a host, a search key; old peers send below 300 bytes
 
+# --- programs of 2007 (classic/btpeer.py) ---------------------------------------------------------------------------
+MAX_CLASSIC_REQUEST = 16 * MIB  # of a program with messages of its own; it is held in memory, as its interface wants
+MAX_CLASSIC_UNREAD = 64 * MIB  # of all requests that have not come whole
+MAX_CLASSIC_ANSWER = 128 * MIB  # all replies to one request: a program of 2007 gets them as one list in memory
+CLASSIC_HANDLERS = 64  # threads for handlers, which may block; started as they are needed
+CLASSIC_STABILIZERS = 64  # of one program, each of which takes a thread while it runs
+CLASSIC_PINGS_AT_ONCE = 8  # peers checked together: dead ones cost five seconds each
+CLASSIC_BACKLOG = 256  # connections that may wait to be accepted; the five of 2007 make a burst wait for seconds
+MAX_CLASSIC_PEERS = 10_000  # known peers of a program that set no maximum
+CLASSIC_SILENCE = 30.0  # seconds without a byte: a handler at the other end may have work to do
+CLASSIC_GRACE = 30.0  # seconds that any message may take
+CLASSIC_SLOWEST = 4 * KIB  # and bytes a second that earn it more: the slowest modem of 2007
+CLASSIC_GOODBYE = 2.0  # seconds in which handlers may end when the program shuts down
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one Peer holds at the most; the numbers fit a home computer and 256 MiB of memory."""
 
     connections: int = 256  # an open TLS link costs about 100 KiB
+    talk_reserved: int = 32  # of them, that bulk links may not take: a node full of downloads still hears and searches
     connections_per_peer: int = 8  # one to talk, one for bulk in each direction, and a few that are just closing
     connections_per_address: int = 64  # a household or an office behind one address
     pending_handshakes: int = 64  # half-open links; the oldest gives way, so honest ones (milliseconds) pass

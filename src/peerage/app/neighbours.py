@@ -33,6 +33,7 @@ class Neighbours:
     async def connect(self, text: str) -> models.PeerEntry:
         """Connect to `HOST:PORT`, `PEER_ID@HOST:PORT`, or the sources of a link; raises what went wrong."""
         connection = await self._dial(text.strip())
+        self._peer.hold(connection.peer_id, "user")
         info = self._peer.table.get(connection.peer_id) or PeerInfo(peer_id=connection.peer_id)
         return views.peer_view(info, connection, await _latency(connection))
 
@@ -59,6 +60,7 @@ class Neighbours:
             wanted["friend"] = False
         info = self._peer.table.update(info.peer_id, **{key: new for key, new in wanted.items() if new is not None})
         if info.banned:
+            self._peer.release(info.peer_id, "user")
             self._peer.drop(info.peer_id, RefusedError("forbidden", "banned by the owner of this node"))
         return views.peer_view(info, self._peer.connection_to(info.peer_id), None)
 

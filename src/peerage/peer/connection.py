@@ -22,7 +22,7 @@ from peerage.limits import MAX_HELD_REQUESTS, REQUEST_TIMEOUT, Limits
 from peerage.peer.asker import Asker
 from peerage.peer.dispatch import Dispatcher
 from peerage.peer.handlers import Answer, Bulk, Later
-from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind
+from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind, Ping, Pong
 from peerage.peer.metrics import Metrics
 from peerage.peer.outbox import Outbox
 from peerage.peer.pacing import Brake, Pace, PacedWriter
@@ -69,7 +69,7 @@ class PeerConnection:
         self.kind = LinkKind.TALK
         self.dialled: Address | None = None  # where this side reached the other
         self.at_work: dict[asyncio.Task[None], bool] = {}  # coroutine handlers, and whether somebody wants an answer
-        self.last_heard = self._loop.time()
+        self.opened = self.last_heard = self.last_used = self._loop.time()  # pings are heard, but are no use
 
     def __repr__(self) -> str:
         return f"<PeerConnection {self.kind} {format_id(self.peer_id)[:8]} {self.remote}>"
@@ -116,6 +116,11 @@ class PeerConnection:
         """How many requests of this side wait for their answer."""
         return self._asker.waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an answer over it, on either side, or bytes wait to be sent."""
+        return bool(self._asker.waiting or self.at_work or self._out.unsent)
+
     # --- life -----------------------------------------------------------------------------------------------
 
     async def open(self, hello: Hello) -> None:
@@ -159,23 +164,37 @@ class PeerConnection:
     def send(self, message: Message) -> None:
         """Send a one-way message; raises LinkLostError, or LimitError when the other side reads too slowly."""
         self._out.check_room()
+        self.last_used = self._loop.time()
         self._out.add(message.code, 0, message)
+
+    def send_encoded(self, frame: bytes) -> None:
+        """Send a one-way message that wire.message.encode has made a frame of, once for many links; as `send`."""
+        self._out.check_room()
+        self.last_used = self._loop.time()
+        self._out.add_frame(frame)
 
     def request(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> Coroutine[Any, Any, ReplyT]:
         """Send a request and return its reply; `timeout` is in seconds. To be awaited.
 
         Raises RefusedError or LimitError when the other side refuses, RequestTimeoutError, or LinkLostError.
         """
+        self.last_used = self._loop.time()
         return self._asker.request(message, timeout)
+
+    def ping(self, timeout: float) -> Coroutine[Any, Any, Pong]:
+        """Ask whether the other side is there, which does not count as a use of the link. To be awaited."""
+        return self._asker.request(Ping(), timeout)
 
     def request_all(
         self, messages: Sequence[Request[ReplyT]], timeout: float = REQUEST_TIMEOUT
     ) -> Coroutine[Any, Any, list[ReplyT]]:
         """Send many requests back to back and return their replies in order; the first failure fails all."""
+        self.last_used = self._loop.time()
         return self._asker.request_all(messages, timeout)
 
     def request_parts(self, message: Request[ReplyT], timeout: float = REQUEST_TIMEOUT) -> AsyncIterator[ReplyT]:
         """Send a request and yield the parts of its answer; `timeout` is for the whole of it."""
+        self.last_used = self._loop.time()
         return self._asker.request_parts(message, timeout)
 
     def post_bulk(
@@ -324,6 +343,8 @@ class PeerConnection:
                 self._hold_back(frame)
             elif self._out.closed is None:
                 if self._greeted:
+                    if code != Ping.code:
+                        self.last_used = self.last_heard
                     self._dispatcher.dispatch(self, code, tag, payload)
                 else:
                     self._greet(code, payload)

@@ -16,9 +16,10 @@ from peerage.identity.keys import PeerId, format_id
 from peerage.limits import MAX_ADDRESSES, PING_TIMEOUT
 from peerage.peer.connection import PeerConnection, Upkeep
 from peerage.peer.dispatch import Dispatcher
+from peerage.peer.keeping import LinkKeeper
 from peerage.peer.limiter import ConnectionLimiter
 from peerage.peer.links import ConnectionSet
-from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind, Ping, Quit
+from peerage.peer.messages import PROTOCOL_VERSION, Hello, LinkKind, Quit
 from peerage.peer.mounting import ServiceSet
 from peerage.peer.routers import NextHop
 from peerage.transport.base import Link, Listener, Transport
@@ -41,6 +42,7 @@ class Connector:
         self._dispatcher = dispatcher
         self._limiter = ConnectionLimiter(peer.limits, peer.metrics)
         self.links = ConnectionSet(self._limiter, services.connected, services.disconnected)
+        self.keeper = LinkKeeper(self.links, self._limiter, peer.table, peer.metrics)
         self._listeners: list[Listener] = []
         self._greeting: set[PeerConnection] = set()  # links whose hello has not come yet
         self._turned_away: dict[Link, asyncio.TimerHandle] = {}  # told why, and now ending
@@ -119,6 +121,8 @@ class Connector:
         """Turn a link into a connection that is listed, or end it and raise why."""
         try:
             self._check_wanted(link.peer_id)
+            if kind is LinkKind.BULK and self._limiter.crowded:
+                raise self._limiter.refuse_bulk()
             self._limiter.enter(link.peer_id, link.remote.host)
         except PeerageError as error:
             self._turn_away(link, error)
@@ -133,12 +137,17 @@ class Connector:
 
     def _opened(self, connection: PeerConnection) -> None:
         """List a connection whose hello has come, before anything else that it brings is handled."""
+        if connection.kind is LinkKind.BULK and self._limiter.crowded and not connection.outgoing:
+            connection.refuse(0, Refusal(ErrorCode.LIMIT, str(self._limiter.refuse_bulk())))
+            connection.close("no place for a further bulk link")
+            return
         told = _reachable(connection.hello, connection.remote)
         reachable = told if connection.dialled is None else (connection.dialled,)
         self._greeting.discard(connection)
         self._peer.table.met(connection.peer_id, reachable, self._peer.clock.time())
         self._peer.metrics.count("links", "out" if connection.outgoing else "in")
         self.links.add(connection)
+        self.keeper.opened(connection, self._peer.limits)
 
     def _lost(self, connection: PeerConnection) -> None:
         self._greeting.discard(connection)
@@ -189,7 +198,7 @@ class Connector:
 
     async def _check(self, connection: PeerConnection) -> None:
         try:
-            await connection.request(Ping(), PING_TIMEOUT)
+            await connection.ping(PING_TIMEOUT)
         except PeerageError as error:
             if isinstance(error, LimitError) and not self._is_silent(connection):
                 return  # too busy with other answers for a ping
@@ -206,6 +215,7 @@ class Connector:
     async def close(self) -> None:
         """Say QUIT to the neighbours and end every link; none is left."""
         self._closed = True
+        self.keeper.close()
         for link in tuple(self._turned_away):
             self._forget(link)
         connections = [*self._greeting, *self.links.all()]

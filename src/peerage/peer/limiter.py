@@ -74,6 +74,21 @@ class ConnectionLimiter:
         """Count a stranger who did not become a link."""
         self._metrics.count("handshakes_failed", reason)
 
+    @property
+    def total(self) -> int:
+        """How many places are taken."""
+        return self._total
+
+    @property
+    def crowded(self) -> bool:
+        """Whether only the places are left that are kept for talk links."""
+        return self._total > self._limits.connections - min(self._limits.talk_reserved, self._limits.connections // 8)
+
+    def refuse_bulk(self) -> LimitError:
+        """Count, and return, that there is no place for a further bulk link."""
+        self._metrics.count("links_refused", "talk_reserved")
+        return LimitError("talk_reserved", "ours", "too many links: the places that are left are kept for small talk")
+
     def enter(self, peer_id: PeerId, host: str) -> None:
         """Take a place for a link; raises LimitError that names what is full."""
         home = _household(host)

@@ -46,6 +46,10 @@ class ConnectionSet:
         found = (self.talk(peer_id) for peer_id in sorted(self._by_peer))
         return [connection for connection in found if connection is not None]
 
+    def talk_links(self) -> list[PeerConnection]:
+        """Return every open talk link, also a second one to the same peer, in the order of the peers' first links."""
+        return [each for some in self._by_peer.values() for each in some if each.kind is LinkKind.TALK and each.is_open]
+
     def add(self, connection: PeerConnection) -> None:
         """List a connection whose hello has come."""
         first = connection.kind is LinkKind.TALK and self.talk(connection.peer_id) is None

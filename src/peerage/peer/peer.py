@@ -65,6 +65,7 @@ class Peer:
         dispatcher = Dispatcher(self._handlers, self._tasks, self.limits, self.metrics)
         self._connector = Connector(self, transport, dispatcher, self._services)
         self._links = self._connector.links
+        self._keeper = self._connector.keeper
         self._stop_asked = asyncio.Event()
         self._stopping = asyncio.Lock()
         self.add_handler(Ping, lambda _connection, _message: Pong())
@@ -213,10 +214,28 @@ class Peer:
         """Return every open link."""
         return self._links.all()
 
+    def hold(self, peer_id: PeerId, reason: str) -> None:
+        """Let links to a peer last, until `release` with the same reason; reasons are fixed names of features.
+
+        A talk link that this side dialled is closed when nobody holds it and it was idle for `limits.LINK_IDLE`
+        seconds. A link that others dialled is closed only when this side runs out of places and nobody here holds it.
+        """
+        self._keeper.hold(peer_id, reason)
+
+    def release(self, peer_id: PeerId, reason: str) -> None:
+        """Take a hold back; harmless when there was none."""
+        self._keeper.release(peer_id, reason)
+
+    def is_held(self, peer_id: PeerId) -> bool:
+        """Whether anybody here wants links to this peer to last."""
+        return self._keeper.is_held(peer_id)
+
     async def connect(
         self, address: Address, expect: PeerId | None = None, kind: LinkKind = LinkKind.TALK
     ) -> PeerConnection:
         """Return a connection to whoever listens at `address`; an open talk link to there is used again.
+
+        Once idle the link is closed, see `hold`; whoever needs it later calls again.
 
         Raises DialError, WrongNetworkError, WrongPeerError when somebody else than `expect` answers, LinkLostError,
         LimitError, or RefusedError when the other side does not want this peer, or that peer is banned here.
