@@ -138,7 +138,12 @@ class Search(Generic[FoundT]):
 
     def __init__(self, results: AsyncGenerator[FoundT, None], cost: Cost) -> None:
         self._results = results
-        self.cost = cost
+        self._cost = cost
+
+    @property
+    def cost(self) -> Cost:
+        """What it has cost so far."""
+        return self._cost
 
     def __aiter__(self) -> Self:
         return self
