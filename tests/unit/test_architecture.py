@@ -47,6 +47,7 @@ PURE = (
     "peer/metrics.py",
     "peer/routers.py",
     "catalogue/filters.py",
+    "catalogue/locator.py",
     "catalogue/query.py",
     "catalogue/query_parser.py",
     "catalogue/query_sql.py",

@@ -7,15 +7,15 @@ StoreErrors; a file found damaged is marked and rebuilt at the next start. Signa
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from peerage.catalogue import schema
+from peerage.catalogue.database_thread import DatabaseThread, transaction
 from peerage.catalogue.query import Query
 from peerage.catalogue.record import Record
 from peerage.catalogue.record_finder import Audience, Page, RecordFinder
@@ -43,11 +43,10 @@ class Database:
     `notice` is a sentence for the user when a damaged file had to be moved aside, None otherwise.
     """
 
-    def __init__(self, path: Path | None, executor: Executor, *, own_executor: bool) -> None:
+    def __init__(self, path: Path | None, executor: Executor | None) -> None:
         self.path = path
         self.notice: str | None = None
-        self._executor = executor
-        self._own_executor = own_executor
+        self._thread = DatabaseThread(path, schema.CATALOGUE, executor)
         self._tables: Tables | None = None
 
     @classmethod
@@ -57,10 +56,9 @@ class Database:
         `executor` must run everything in one thread; without one, a thread is started. Raises StoreError when the file
         belongs to another program, to a newer Peerage, or cannot be written.
         """
-        own = executor is None
-        database = cls(path, executor or ThreadPoolExecutor(1, "catalogue"), own_executor=own)
+        database = cls(path, executor)
         try:
-            await database._call(lambda: database._open(owner))
+            await database._thread.call(lambda: database._open(owner))
         except BaseException:
             await database.close()
             raise
@@ -69,9 +67,8 @@ class Database:
     async def close(self) -> None:
         """Write everything down and let go of the file; a second call does nothing."""
         if self._tables is not None:
-            await self._call(self._close)
-        if self._own_executor:
-            self._executor.shutdown(wait=False)
+            await self._thread.call(self._close)
+        self._thread.shutdown()
 
     async def search(
         self, query: Query, limit: int = 100, audience: Audience = Audience.SELF, *, own: bool = False
@@ -112,6 +109,10 @@ class Database:
         """Return the known records about one content, the newest first, at most MAX_SEARCH_HITS."""
         return await self.read(lambda tables: tables.finder.by_content(content, audience))
 
+    async def own_by_content(self, content: bytes) -> list[Record]:
+        """Return what this node itself shares of one content under its names, the newest first."""
+        return await self.read(lambda tables: tables.finder.own_by_content(content))
+
     async def own(self, audience: Audience = Audience.SELF) -> AsyncIterator[list[Record]]:
         """Go through what this node shares, in pages of up to 1000 records."""
         after: int | None = 0
@@ -127,27 +128,14 @@ class Database:
 
     async def read(self, work: Callable[[Tables], ResultT]) -> ResultT:
         """Run work of this package that only reads, in the database's thread."""
-        return await self._call(lambda: work(self._opened()))
+        return await self._thread.call(lambda: work(self._opened()))
 
     async def write(self, work: Callable[[Tables], ResultT]) -> ResultT:
         """Run work of this package in the database's thread and in one transaction: all of it happens, or nothing."""
-        return await self._call(lambda: self._transaction(work))
+        return await self._thread.call(lambda: self._transaction(work))
 
     async def _own_page(self, after: int, audience: Audience) -> Page:
         return await self.read(lambda tables: tables.finder.own_after(after, audience, _PAGE))
-
-    async def _call(self, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, work)
-
-    def _guarded(self, work: Callable[[], ResultT]) -> ResultT:
-        """Run in the database's thread; errors of SQLite leave it as errors of Peerage."""
-        try:
-            return work()
-        except sqlite3.Error as error:
-            if self.path is not None and schema.is_damage(error):
-                schema.mark_damaged(self.path)
-                raise StoreError(f"the catalogue {self.path} is damaged; start again to have it rebuilt") from error
-            raise schema.store_error(error, str(self.path or "in memory")) from error
 
     def _open(self, owner: PeerId) -> None:
         opened = schema.open_file(self.path)
@@ -175,16 +163,11 @@ class Database:
 
     def _transaction(self, work: Callable[[Tables], ResultT]) -> ResultT:
         tables = self._opened()
-        tables.connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(tables)
-            tables.connection.execute("COMMIT")
+            return transaction(tables.connection, lambda: work(tables))
         except BaseException:
-            if tables.connection.in_transaction:
-                tables.connection.execute("ROLLBACK")
             tables.records.recount()
             raise
-        return result
 
 
 def _put_learned(records: Sequence[Record], tables: Tables) -> Added:

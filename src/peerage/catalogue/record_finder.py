@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,13 @@ class Page(msgspec.Struct, frozen=True):
     after: int | None
 
 
+class Match(NamedTuple):
+    """One row that answers a query."""
+
+    holder: int  # its row in `holders`
+    body: bytes  # the record as it was put
+
+
 class RecordFinder:
     """Reads the records of one open database; `owner` is the row of this node in `holders`."""
 
@@ -49,6 +56,11 @@ class RecordFinder:
     def by_content(self, content: bytes, audience: Audience) -> list[Record]:
         """Return who has one content, the newest records first, at most MAX_SEARCH_HITS."""
         where = f"{HAS_CONTENT} AND {self._visible(audience)}"
+        return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?2", (content, MAX_SEARCH_HITS))
+
+    def own_by_content(self, content: bytes) -> list[Record]:
+        """Return what this node itself says about one content, the newest first."""
+        where = f"{HAS_CONTENT} AND +records.holder = {self._owner}"  # by content: a node may share half a million
         return self._decoded(f"WHERE {where} ORDER BY records.issued DESC LIMIT ?2", (content, MAX_SEARCH_HITS))
 
     def at(self, content: bytes, slot: int) -> Record | None:
@@ -68,17 +80,19 @@ class RecordFinder:
 
     def search(self, query: Query, limit: int, audience: Audience, *, own: bool) -> list[Record]:
         """Return the best `limit` of the newest SEARCH_POOL records that answer the query."""
-        if not 0 < limit <= MAX_SEARCH_HITS:
-            raise LimitError("MAX_SEARCH_HITS", "ours", f"a search gives 1 to {MAX_SEARCH_HITS} hits, not {limit}")
+        check_limit(limit)
+        matches = self.matches(query, limit * _CLOSER_LOOK, audience, own=own)
+        return rank(query, (decode(match.body) for match in matches))[:limit]
+
+    def matches(self, query: Query, count: int, audience: Audience, *, own: bool = False) -> list[Match]:
+        """Return, of the newest SEARCH_POOL records that answer the query, the `count` with the fewest words."""
         pool = self._pool(compile_query(query), audience, own=own)
         pool.sort(key=lambda found: (found[1], -found[0]))
-        numbers = [number for number, _ in pool[: limit * _CLOSER_LOOK]]
         sql = "SELECT body FROM bodies WHERE id = ?"
-        bodies = (self._db.execute(sql, (number,)).fetchone()[0] for number in numbers)
-        return rank(query, map(decode, bodies))[:limit]
+        return [Match(holder, self._db.execute(sql, (row,)).fetchone()[0]) for row, _, holder in pool[:count]]
 
-    def _pool(self, compiled: Compiled, audience: Audience, *, own: bool) -> list[tuple[int, int]]:
-        """Return row and number of words of the newest matches, at most SEARCH_POOL, within SEARCH_STEPS."""
+    def _pool(self, compiled: Compiled, audience: Audience, *, own: bool) -> list[tuple[int, int, int]]:
+        """Return row, number of words and holder of the newest matches, at most SEARCH_POOL, within SEARCH_STEPS."""
         where = [condition.sql for condition in compiled.conditions]
         values: list[Parameter] = [value for condition in compiled.conditions for value in condition.parameters]
         where.append(self._visible(audience))
@@ -90,9 +104,10 @@ class RecordFinder:
             where.insert(0, "word_index MATCH ?")
             values.insert(0, compiled.match)
         sql = (
-            f"SELECT records.id, records.width FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?"  # noqa: S608
+            f"SELECT records.id, records.width, records.holder FROM {source}"  # noqa: S608
+            f" WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?"
         )
-        found: list[tuple[int, int]] = []
+        found: list[tuple[int, int, int]] = []
         self._db.set_progress_handler(lambda: 1, SEARCH_STEPS)
         try:
             found.extend(self._db.execute(sql, (*values, SEARCH_POOL)))
@@ -109,3 +124,9 @@ class RecordFinder:
     def _decoded(self, rest: str, parameters: tuple[Parameter, ...]) -> list[Record]:
         sql = f"SELECT bodies.body FROM records JOIN bodies ON bodies.id = records.id {rest}"  # noqa: S608
         return [decode(body) for (body,) in self._db.execute(sql, parameters)]
+
+
+def check_limit(limit: int) -> None:
+    """Refuse a number of hits that no search gives."""
+    if not 0 < limit <= MAX_SEARCH_HITS:
+        raise LimitError("MAX_SEARCH_HITS", "ours", f"a search gives 1 to {MAX_SEARCH_HITS} hits, not {limit}")

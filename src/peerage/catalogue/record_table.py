@@ -1,21 +1,21 @@
-"""Records in SQLite, the writing half: put and removed. Runs in the database's own thread and blocks.
+"""The records of a node's catalogue, the writing half: put and removed. Runs in the database's own thread and blocks.
 
-Invariant: a slot (content, holder, name, folders) holds one record, the latest; `bodies` and the word index hold
-exactly the rows of `records`, `holders` exactly their holders; no holder has more than MAX_RECORDS_PER_HOLDER, and
-others together not more than MAX_LEARNED_RECORDS: the oldest give way. Signatures are checked by whoever brings a
-record, not here. Transactions are opened by the caller, who calls `recount` after one that was rolled back.
+Invariant: besides that of record_rows.py, no holder has more than MAX_RECORDS_PER_HOLDER, and others together not more
+than MAX_LEARNED_RECORDS: the oldest give way. Signatures are checked by whoever brings a record, not here. Transactions
+are opened by the caller, who calls `recount` after one that was rolled back.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from peerage.catalogue.record import Record, Visibility, encode
+from peerage.catalogue.record import Record, Visibility
+from peerage.catalogue.record_rows import RecordRows, row_of
 from peerage.catalogue.schema import HAS_CONTENT
 from peerage.identity.keys import PeerId, peer_id_of
 from peerage.limits import MAX_LEARNED_RECORDS, MAX_RECORDS_PER_HOLDER
@@ -42,13 +42,13 @@ class Counts(msgspec.Struct, frozen=True):
     holders: int
 
 
-class RecordTable:
+class RecordTable(RecordRows):
     """The records of one open database; `owner` is this node."""
 
     def __init__(self, connection: sqlite3.Connection, owner: PeerId, max_learned: int = MAX_LEARNED_RECORDS) -> None:
-        self._db = connection
+        super().__init__(connection)
         self._max_learned = max_learned
-        self.owner = self._holder_row(owner)  # the row of this node in `holders`
+        self.owner = self.holder_row(owner)  # the row of this node in `holders`
         self._learned = 0
         self.recount()
 
@@ -59,20 +59,21 @@ class RecordTable:
     def put_own(self, records: Sequence[Record]) -> Added:
         """Store what this node shares; a record for a slot that is taken replaces the one that is there."""
         fresh = {(record.content, record.slot()): record for record in records}
-        self._delete([row for key in fresh for row, _ in self._find(*key)])
-        self._insert(fresh.items(), {record.holder: self.owner for record in records})
+        stale = [row for key in fresh for row, _ in self.find(*key)]
+        self.insert([row_of(record, slot, self.owner) for (_, slot), record in fresh.items()])
+        self.delete(stale)
         return Added(added=len(fresh))
 
     def put_learned(self, records: Sequence[Record]) -> Added:
         """Store checked records of others; this node's own and those only for link holders are left out."""
-        rows = {key: self._holder_row(peer_id_of(key)) for key in {record.holder for record in records}}
-        room = {row: MAX_RECORDS_PER_HOLDER - self._count(row) for row in rows.values()}
+        rows = {key: self.holder_row(peer_id_of(key)) for key in {record.holder for record in records}}
+        room = {row: MAX_RECORDS_PER_HOLDER - self.count(row) for row in rows.values()}
         fresh: dict[tuple[bytes, int], Record] = {}
         stale: list[int] = []
         known = refused = 0
         for record in sorted(records, key=lambda record: -record.issued):
             row, key = rows[record.holder], (record.content, record.slot())
-            found = self._find(*key)
+            found = self.find(*key)
             if key in fresh or any(issued >= record.issued for _, issued in found):
                 known += 1
             elif row == self.owner or record.visibility is Visibility.LINK or room[row] <= 0:
@@ -81,29 +82,29 @@ class RecordTable:
                 fresh[key] = record
                 stale += [number for number, _ in found]
                 room[row] -= 1
-        self._delete(stale)
-        self._insert(fresh.items(), rows)
-        self._tally(Counter(dict.fromkeys(rows.values(), 0)))  # who was new and brought nothing is not kept
+        self.insert([row_of(record, slot, rows[record.holder]) for (_, slot), record in fresh.items()])
+        self.delete(stale)
+        self.tally(Counter(dict.fromkeys(rows.values(), 0)))  # who was new and brought nothing is not kept
         self._evict()
         return Added(len(fresh), known, refused)
 
     def remove(self, holder: PeerId, contents: Iterable[bytes]) -> int:
         """Remove all records of one holder about these contents; returns how many there were."""
-        row = self._known_row(holder)
+        row = self.known_row(holder)
         sql = f"SELECT id FROM records WHERE {HAS_CONTENT} AND +holder = ?2"  # noqa: S608 - by content, not by holder
         numbers = [found[0] for content in contents for found in self._db.execute(sql, (content, row))]
-        self._delete(numbers)
+        self.delete(numbers)
         return len(numbers)
 
     def remove_slots(self, slots: Iterable[tuple[bytes, int]]) -> None:
         """Remove the records of these (content, slot) pairs."""
-        self._delete([number for content, slot in slots for number, _ in self._find(content, slot)])
+        self.delete([number for content, slot in slots for number, _ in self.find(content, slot)])
 
     def remove_holder(self, holder: PeerId) -> int:
         """Forget everything that one peer shares; returns how much it was."""
         sql = "SELECT id FROM records WHERE holder = ?"
-        numbers = [found[0] for found in self._db.execute(sql, (self._known_row(holder),))]
-        self._delete(numbers)
+        numbers = [found[0] for found in self._db.execute(sql, (self.known_row(holder),))]
+        self.delete(numbers)
         return len(numbers)
 
     def counts(self) -> Counts:
@@ -111,61 +112,17 @@ class RecordTable:
         total, holders = self._db.execute(
             "SELECT ifnull(sum(records), 0), count(*) FROM holders WHERE records > 0"
         ).fetchone()
-        own = self._count(self.owner)
+        own = self.count(self.owner)
         return Counts(own, total - own, holders)
 
-    def _known_row(self, peer_id: PeerId) -> int | None:
-        row = self._db.execute("SELECT id FROM holders WHERE peer_id = ?", (peer_id,)).fetchone()
-        return None if row is None else int(row[0])
-
-    def _holder_row(self, peer_id: PeerId) -> int:
-        row = self._known_row(peer_id)
-        if row is None:
-            row = self._db.execute("INSERT INTO holders (peer_id) VALUES (?) RETURNING id", (peer_id,)).fetchone()[0]
-        return int(row)
-
-    def _count(self, row: int) -> int:
-        return int(self._db.execute("SELECT records FROM holders WHERE id = ?", (row,)).fetchone()[0])
-
-    def _find(self, content: bytes, slot: int) -> list[tuple[int, int]]:
-        sql = f"SELECT id, issued FROM records WHERE {HAS_CONTENT} AND slot = ?2"  # noqa: S608
-        return self._db.execute(sql, (content, slot)).fetchall()
-
-    def _insert(self, fresh: Iterable[tuple[tuple[bytes, int], Record]], holder_rows: Mapping[bytes, int]) -> None:
-        """Insert records whose slots are free; `holder_rows` are the rows of their public keys in `holders`."""
-        number = self._db.execute("SELECT ifnull(max(id), 0) FROM records").fetchone()[0]
-        rows, bodies, holders = [], [], Counter[int]()
-        for (_, slot), record in fresh:
-            number += 1
-            holder = holder_rows[record.holder]
-            words = record.words()
-            holders[holder] += 1
-            rows.append(_row(number, slot, holder, record, len(words)))
-            bodies.append((number, " ".join(words), encode(record)))
-        self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self._db.executemany("INSERT INTO bodies VALUES (?, ?, ?)", bodies)
-        self._db.executemany("INSERT INTO word_index (rowid, words) VALUES (?, ?)", [body[:2] for body in bodies])
-        self._tally(holders)
-
-    def _delete(self, numbers: Sequence[int]) -> None:
-        ids = [(number,) for number in numbers]
-        holders = Counter[int]()
-        for one in ids:
-            holders[self._db.execute("SELECT holder FROM records WHERE id = ?", one).fetchone()[0]] -= 1
-        self._db.executemany(
-            "INSERT INTO word_index (word_index, rowid, words) SELECT 'delete', id, words FROM bodies WHERE id = ?", ids
-        )
-        self._db.executemany("DELETE FROM bodies WHERE id = ?", ids)
-        self._db.executemany("DELETE FROM records WHERE id = ?", ids)
-        self._tally(holders)
-
-    def _tally(self, holders: Counter[int]) -> None:
-        """Book what was added to or taken from holders, and forget those without any record."""
-        changes = [(count, row) for row, count in holders.items()]
-        self._db.executemany("UPDATE holders SET records = records + ? WHERE id = ?", changes)
-        others = [(row,) for row in holders if row != self.owner]
-        self._db.executemany("DELETE FROM holders WHERE id = ? AND records <= 0", others)
+    def tally(self, holders: Counter[int]) -> None:
+        """Book what was added to or taken from holders."""
+        super().tally(holders)
         self._learned += sum(count for row, count in holders.items() if row != self.owner)
+
+    def forget_empty(self, holders: Iterable[int]) -> None:
+        """Forget holders without any record, but never this node."""
+        super().forget_empty(row for row in holders if row != self.owner)
 
     def _evict(self) -> None:
         """Drop the oldest learned records when there are too many, a little more than needed, so that it is rare."""
@@ -173,21 +130,4 @@ class RecordTable:
         if excess > 0:
             sql = "SELECT id FROM records WHERE holder != ? ORDER BY id LIMIT ?"
             wanted = (self.owner, excess + min(_EVICTED_AT_ONCE, self._max_learned // 10))
-            self._delete([row[0] for row in self._db.execute(sql, wanted)])
-
-
-def _row(number: int, slot: int, holder: int, record: Record, width: int) -> tuple[int | float | str | bytes, ...]:
-    return (
-        number,
-        record.content,
-        slot,
-        holder,
-        record.visibility.value,
-        record.size,
-        record.media_type.value,
-        record.mime,
-        record.extension,
-        record.duration or 0.0,
-        record.issued,
-        width,
-    )
+            self.delete([row[0] for row in self._db.execute(sql, wanted)])

@@ -11,11 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from blake3 import blake3
-
+from peerage.catalogue.locator import locator_of as _hash
 from peerage.limits import MAX_RECORDS_PER_HOLDER
 
-_CONTEXT: Final = "peerage 2026 content locator"
 _SHORT: Final = 12  # bytes of a locator that are kept: 200,000 of them do not collide, and a collision harms nobody
 
 
@@ -23,10 +21,6 @@ _SHORT: Final = 12  # bytes of a locator that are kept: 200,000 of them do not c
 def locator_of(content_id: bytes) -> bytes:
     """Return the 32-byte locator of a content id."""
     return _hash(content_id)
-
-
-def _hash(content_id: bytes) -> bytes:
-    return blake3(content_id, derive_key_context=_CONTEXT).digest()
 
 
 class LocatorTable:

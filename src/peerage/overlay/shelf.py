@@ -34,9 +34,13 @@ class Shelf(Protocol):
 class CatalogueShelf:
     """The shelf of a node: its records are in the database; `fetching` lists the downloads that are served."""
 
-    def __init__(self, database: Database, owner: PeerId, fetching: Callable[[], Iterable[bytes]] = tuple) -> None:
+    def __init__(
+        self,
+        database: Database,
+        owner: PeerId,  # noqa: ARG002 -- whose database it is, for the reader
+        fetching: Callable[[], Iterable[bytes]] = tuple,
+    ) -> None:
         self._database = database
-        self._owner = owner
         self._fetching = fetching
 
     async def find(self, query: Query, limit: int, audience: Audience) -> Sequence[Record]:
@@ -45,10 +49,8 @@ class CatalogueShelf:
 
     async def visibility(self, content_id: bytes) -> Visibility | None:
         """Look in the own records, then in the downloads."""
-        records = await self._database.by_content(content_id)
-        own = [record.visibility for record in records if record.peer_id == self._owner]
-        if own:
-            return min(own)
+        if own := await self._database.own_by_content(content_id):
+            return min(record.visibility for record in own)
         return Visibility.LINK if content_id in self._fetching() else None
 
     def fetching(self) -> Iterable[bytes]:

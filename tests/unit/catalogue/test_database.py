@@ -52,6 +52,26 @@ async def test_a_thread_of_its_own_and_a_file(tmp_path: Path) -> None:
     await again.close()
 
 
+async def test_a_holder_whose_only_record_is_replaced_stays_known() -> None:
+    database = await opened()
+    await database.add([record("x.mp3", issued=5)])
+    await database.add([record("x.mp3", issued=6)])
+    assert await database.counts() == Counts(0, 1, 1)
+    assert await database.remove_holder(KEYS[1].peer_id) == 1
+    await database.close()
+
+
+async def test_own_records_of_one_content() -> None:
+    database = await opened()
+    content = content_of("x")
+    mine = [record(name, ME, issued, content=content) for name, issued in (("a", 1), ("b", 2))]
+    await database.add_own([*mine, record("c", ME)])
+    await database.add([record("d", content=content)])
+    assert await database.own_by_content(content) == mine[::-1]
+    assert await database.own_by_content(content_of("d")) == []
+    await database.close()
+
+
 async def test_the_later_record_takes_the_slot() -> None:
     database = await opened()
     old, new = record("x.mp3", issued=5), record("x.mp3", issued=6, meta=Meta(title="Tune"))

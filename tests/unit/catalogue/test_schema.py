@@ -60,7 +60,7 @@ async def test_damage_that_the_check_missed_is_repaired_when_opened(
     data = bytearray(path.read_bytes())
     data[8192:-4096:7] = b"\xff" * len(data[8192:-4096:7])
     path.write_bytes(data)
-    monkeypatch.setattr(schema, "_check", lambda connection, name: None)
+    monkeypatch.setattr(schema, "_check", lambda connection, name, layout: None)
     assert await reopened_notice(path) is not None
     assert await reopened_notice(path) is None
 
