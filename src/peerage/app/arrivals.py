@@ -39,9 +39,14 @@ class Arrivals(Service):
             return True
         return self._expected and asyncio.get_running_loop().time() < self._young_until
 
+    @property
+    def may_come(self) -> bool:
+        """Whether there is no neighbour, but one may come soon."""
+        return not self._somebody.is_set() and self._hopes()
+
     async def wait(self, seconds: float) -> bool:
         """Wait for a neighbour when there is none but one may come soon; whether there is one now."""
-        if not self._somebody.is_set() and self._hopes():
+        if self.may_come:
             try:
                 async with asyncio.timeout(seconds):
                     await self._somebody.wait()

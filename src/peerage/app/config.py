@@ -27,6 +27,9 @@ MAX_CONFIG_BYTES: Final = 256 * 1024
 RateSetting = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
+OverlayName = Literal["auto", "index", "flood", "supernode", "dht"]
+
+
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Speeds in bytes a second, 0 for no limit, and how many uploads run at once."""
 
@@ -50,6 +53,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     secret_file: str = ""
     lan: bool = True
     connect: list[str] = []
+    overlay: OverlayName = "auto"
+    serve_index: bool = False
+    index: list[str] = []
     downloads: str = "~/Downloads/peerage"
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
@@ -81,6 +87,16 @@ TEMPLATE: Final = f"""\
 
 # Peers to connect to at every start: ["192.0.2.7:{DEFAULT_PORT}", "peer.example.org:{DEFAULT_PORT}"].
 # connect = []
+
+# How this node finds things: "auto" is everything that helps, by need; "index", "flood", "supernode" and "dht" are one
+# way alone.
+# overlay = "auto"
+
+# Keep an index for others: they register what they share with this node, and search it.
+# serve_index = false
+
+# Indexes to register with and to search, HOST:PORT or PEER_ID@HOST:PORT; several are used at once.
+# index = []
 
 # Where finished downloads go.
 # downloads = "~/Downloads/peerage"

@@ -15,7 +15,6 @@ from peerage.app import views
 from peerage.app.api import models
 from peerage.app.naming import Named, UnknownNameError, find
 from peerage.app.recent import RecentHits
-from peerage.catalogue.database import Database
 from peerage.catalogue.library import Library
 from peerage.content.download import Download, DownloadState, Wanted
 from peerage.content.names import safe_name
@@ -26,7 +25,8 @@ from peerage.errors import AddressError, LocalError, StoreError, TargetExistsErr
 from peerage.identity.address import Address
 from peerage.identity.keys import ID_CHARS, PeerId, format_id, parse_id
 from peerage.identity.link import ContentLink, LinkSource, is_link, parse_link
-from peerage.overlay.base import LocateRequest, Overlay
+from peerage.overlay.base import LocateRequest
+from peerage.overlay.planner import Planner
 from peerage.peer.peer import Peer
 
 RESTING: Final = frozenset({"done", "failed", "paused", "cancelled"})
@@ -189,28 +189,20 @@ class Fetching:
 
 
 class Locator:
-    """Where a content can be had, for downloads that need more sources: from the catalogue, then from every overlay."""
+    """Where a content can be had, for downloads that need more sources: by need, as a search."""
 
-    def __init__(self, peer: Peer, database: Database, overlays: Sequence[Overlay]) -> None:
+    def __init__(self, peer: Peer, planner: Planner) -> None:
         self._peer = peer
-        self._database = database
-        self._overlays = overlays
+        self._planner = planner
 
     async def __call__(self, content: bytes) -> AsyncIterator[Source]:
-        """Find holders, each perhaps more than once."""
-        for record in await self._database.by_content(content):
-            known = self._peer.table.get(record.peer_id)
-            if self._may_be_used(record.peer_id):
-                yield Source(record.peer_id, known.addresses if known is not None else ())
-        for overlay in self._overlays:
-            async with overlay.locate(LocateRequest(content_id=content)) as holders:
-                async for holder in holders:
-                    if self._may_be_used(holder.peer_id):
-                        yield Source(holder.peer_id, holder.addresses)
-
-    def _may_be_used(self, peer_id: PeerId) -> bool:
-        known = self._peer.table.get(peer_id)
-        return peer_id != self._peer.peer_id and not (known is not None and known.banned)
+        """Find holders, each of them once."""
+        async with self._planner.locate(LocateRequest(content_id=content)) as holders:
+            async for holder in holders:
+                known = self._peer.table.get(holder.peer_id)
+                if holder.peer_id == self._peer.peer_id or (known is not None and known.banned):
+                    continue
+                yield Source(holder.peer_id, holder.addresses)
 
 
 async def _changes(

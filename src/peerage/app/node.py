@@ -30,9 +30,10 @@ from peerage.app.fetching import Fetching, FetchParts, Locator
 from peerage.app.home import Home
 from peerage.app.lan import Lan
 from peerage.app.neighbours import Neighbours
+from peerage.app.overlays import OverlayParts, Overlays
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
-from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun
+from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish, answered_lately
 from peerage.app.sharing import Sharing
 from peerage.app.upkeep import Upkeep
 from peerage.app.views import sources_of
@@ -50,8 +51,7 @@ from peerage.identity.keys import PeerId, PeerKey, format_id
 from peerage.identity.link import LinkSource
 from peerage.identity.network import Network
 from peerage.limits import SEARCH_SECONDS
-from peerage.overlay.base import Overlay
-from peerage.overlay.flood import FloodOverlay
+from peerage.overlay.base import Budget
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
@@ -83,7 +83,9 @@ class Node:
         self.transfers: Transfers
         self.exchange: ContentExchange
         self.membership: Membership
+        self.overlays: Overlays
         self._searching: SearchParts
+        self._recent: RecentHits
         self._publication: Publication
         self._upkeep: Upkeep
         self._lan: Lan | None = None
@@ -144,12 +146,15 @@ class Node:
         """Return a link to a share, or to a file inside one."""
         return await self.sharing.link(str(target))
 
-    def search(self, text: str, limit: int = DEFAULT_LIMIT, seconds: float = SEARCH_SECONDS) -> SearchRun:
+    def search(
+        self, text: str, limit: int = DEFAULT_LIMIT, seconds: float = SEARCH_SECONDS, budget: Budget | None = None
+    ) -> SearchRun:
         """Search for at most `limit` contents and `seconds`; iterate over the answer to have each hit as it comes.
 
         Raises QueryError, which points at the character at fault.
         """
-        return SearchRun(self._searching, text, limit, seconds)
+        wish = Wish(text=text, limit=limit, seconds=seconds, budget=budget or Budget())
+        return SearchRun(self._searching, wish, self._recent)
 
     async def get(
         self, target: str | models.Hit, into: str | Path | None = None, *, only: str | None = None
@@ -246,16 +251,17 @@ class Node:
     async def _mount(self, database: Database, library: Library, reader: SharedFiles) -> None:
         peer = self.peer
         self.exchange = ContentExchange([LibraryHoldings(library, reader).find])
-        flood = FloodOverlay(CatalogueShelf(database, peer.peer_id, self._serving))
-        overlays: Sequence[Overlay] = (flood,)
-        self.transfers = Transfers(self.exchange, self.home.transfers_folder, Locator(peer, database, overlays))
+        self.membership = Membership()
+        shelf = CatalogueShelf(database, peer.peer_id, self._serving)
+        self.overlays = Overlays(OverlayParts(self.config, database, shelf, self.membership))
+        planner = self.overlays.planner
+        self.transfers = Transfers(self.exchange, self.home.transfers_folder, Locator(peer, planner))
         self._upkeep = Upkeep(
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
         arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
         recent = RecentHits(self.home.hits_file)
-        self.membership = Membership()
-        self._publication = Publication(library, database, self.exchange, overlays)
+        self._publication = Publication(library, database, self.exchange, planner)
         self.sharing = Sharing(library, database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
         self.fetching = Fetching(
@@ -269,8 +275,9 @@ class Node:
                 self._found,
             )
         )
-        self._searching = SearchParts(peer, database, overlays, arrivals, recent)
-        for service in (self._upkeep, self.exchange, *overlays, arrivals):
+        self._recent = recent
+        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer))
+        for service in (self._upkeep, self.exchange, *self.overlays.services, arrivals):
             await peer.mount(service)
         await self._listen()
         for later in (self.transfers, self.membership, self._publication):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable
 
 from peerage.catalogue.database import Database
 from peerage.catalogue.library import Library
@@ -23,17 +23,15 @@ log = logging.getLogger("peerage.app")
 
 
 class Publication(Service):
-    """Starts the library, follows the disk, and tells the overlays."""
+    """Starts the library, follows the disk, and tells the overlays through `overlay`, which stands for all of them."""
 
     name = "publication"
 
-    def __init__(
-        self, library: Library, database: Database, exchange: ContentExchange, overlays: Sequence[Overlay]
-    ) -> None:
+    def __init__(self, library: Library, database: Database, exchange: ContentExchange, overlay: Overlay) -> None:
         self._library = library
         self._database = database
         self._exchange = exchange
-        self._overlays = overlays
+        self._overlay = overlay
         self._changes: deque[Change] = deque()
         self._more = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,13 +66,18 @@ class Publication(Service):
 
     async def _publish(self) -> None:
         async for page in self._database.own():
-            for overlay in self._overlays:
-                await overlay.publish(page)
+            await self._tell(self._overlay.publish(page))
         while True:
             await self._more.wait()
             self._more.clear()
             while self._changes:
                 change = self._changes.popleft()
-                for overlay in self._overlays:
-                    await overlay.withdraw(change.withdrawn)
-                    await overlay.publish(change.published)
+                await self._tell(self._overlay.withdraw(change.withdrawn))
+                await self._tell(self._overlay.publish(change.published))
+
+    async def _tell(self, telling: Awaitable[None]) -> None:
+        """Tell the overlays; one that is in trouble does not keep later changes from the others."""
+        try:
+            await telling
+        except PeerageError as error:
+            log.warning("not every overlay heard of a change of the shares: %s", error)

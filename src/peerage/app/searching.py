@@ -1,14 +1,14 @@
-"""Searching: the own catalogue at once, then every overlay, with equal content put together to one hit.
+"""Searching, as a person sees it: one list of contents that grows, whichever overlay brings the hits.
 
 Invariant: a hit is shown only when its record answers the query and its signature was checked; the same content under
-different names is one hit with several holders. A search ends by its limit, by its deadline, or when nothing new has
-come for a quarter of that time.
+different names is one hit with several holders, and keeps the number that it was first shown with. Whom to ask, when,
+and how equal contents are put together is decided in overlay/.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
@@ -18,74 +18,97 @@ from peerage.app import views
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
 from peerage.app.recent import RecentHits
-from peerage.catalogue.database import Database
-from peerage.catalogue.query import Query
 from peerage.catalogue.query_parser import parse
-from peerage.catalogue.record import Record
 from peerage.errors import LocalError
-from peerage.identity.address import Address
-from peerage.identity.keys import PeerId, format_id
-from peerage.identity.link import ContentLink
-from peerage.limits import MAX_ADDRESSES, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS
-from peerage.overlay.base import Hit as Found
-from peerage.overlay.base import Overlay, Search, SearchRequest
+from peerage.identity.keys import PeerId
+from peerage.limits import MAX_ADDRESSES, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
+from peerage.overlay.base import Budget, Cost, Hit, Holder, SearchRequest
+from peerage.overlay.hits import HitMerger, Judge
+from peerage.overlay.planner import LocalCatalogue, Over, PlannedSearch, Planner
 from peerage.peer.peer import Peer
 
 DEFAULT_LIMIT: Final = 100
 _ENOUGH_HOLDERS: Final = 4  # records asked for per hit wanted, so that a popular content does not use up the answer
-_QUIET_SHARE: Final = 4  # answers come within two seconds or so; who waits for more says so with a longer deadline
-_LEAST_QUIET: Final = 2.0
 _WAIT_FOR_NEIGHBOURS: Final = 3.0  # seconds: a node that has just started has nobody to ask yet
+_FADE: Final = 3600.0  # seconds after which having met somebody counts half
+_REASONS: Final[dict[Over | None, models.SearchReason]] = {
+    Over.FOUND: "limit",
+    Over.TIME: "timeout",
+    Over.BUDGET: "budget",
+}
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for: at most `limit` contents, `seconds` and what the budget allows; raises LocalError."""
+
+    text: str
+    limit: int = DEFAULT_LIMIT
+    seconds: float = SEARCH_SECONDS
+    budget: Budget = Budget()
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if not 1 <= self.limit <= MAX_SEARCH_HITS:
+            raise LocalError(f"a search gives 1 to {MAX_SEARCH_HITS} hits, not {self.limit}")
+        if not 0 < self.seconds <= MAX_SEARCH_SECONDS:
+            raise LocalError(f"a search lasts at most {MAX_SEARCH_SECONDS:.0f} seconds, and more than none")
+
+    def request(self) -> SearchRequest:
+        """Return it as the overlays take it: several records of one content are one hit."""
+        wanted = min(MAX_SEARCH_HITS, _ENOUGH_HOLDERS * self.limit)
+        return SearchRequest(text=self.text, wanted=wanted, deadline=self.seconds, budget=self.budget)
 
 
 class SearchParts(NamedTuple):
-    """What a search needs."""
+    """What a search needs; `local` is one of the planner's overlays."""
 
     peer: Peer
-    database: Database
-    overlays: Sequence[Overlay]
+    planner: Planner
+    local: LocalCatalogue
     arrivals: Arrivals
-    recent: RecentHits
+    judge: Judge
 
 
 class SearchRun:
-    """A search under way; iterate over it to have each hit as it comes.
+    """A search under way; iterate over it to have each hit as it comes; `recent` is where its hits are remembered.
 
     `updates` gives each hit again, with the same number, when more holders are known.
     """
 
-    def __init__(self, parts: SearchParts, text: str, limit: int, seconds: float) -> None:
-        if not 1 <= limit <= MAX_SEARCH_HITS:
-            raise LocalError(f"a search gives 1 to {MAX_SEARCH_HITS} hits, not {limit}")
-        if not 0 < seconds <= MAX_SEARCH_SECONDS:
-            raise LocalError(f"a search lasts at most {MAX_SEARCH_SECONDS:.0f} seconds, and more than none")
+    def __init__(self, parts: SearchParts, wish: Wish, recent: RecentHits | None = None) -> None:
+        query = parse(wish.text)
         self._parts = parts
-        self._query: Query = parse(text)
-        self._text = text
-        self._limit = limit
-        self._seconds = seconds
-        self._reason = "complete"
+        self._wish = wish
+        self._merger = HitMerger(query, parts.peer.peer_id, parts.judge)
+        self._search: PlannedSearch[Hit] = parts.planner.search(wish.request())
+        self._reason: models.SearchReason = "complete"
         self._began = asyncio.get_running_loop().time()
         self._ended = self._began
-        self._searches: list[Search[Found]] = []
-        self._numbers: dict[str, int] = {}  # by content id
-        self._hits = parts.recent.begin()
+        self._recent = recent
+        self._hits: dict[int, models.Hit] = recent.begin() if recent is not None else {}
+        self._numbers: dict[bytes, int] = {}  # by content id
 
     @property
     def summary(self) -> models.SearchEnded:
-        """What came of it and what it cost, so far or in the end."""
-        costs = [search.cost for search in self._searches]
+        """What came of it, what it cost and whom it asked, so far or in the end."""
+        cost: Cost = self._search.cost
         return models.SearchEnded(
             hits=len(self._hits),
-            messages=sum(cost.messages_sent + cost.messages_received for cost in costs),
-            bytes=sum(cost.bytes_sent + cost.bytes_received for cost in costs),
+            messages=cost.messages_sent + cost.messages_received,
+            bytes=cost.bytes_sent + cost.bytes_received,
             seconds=self._ended - self._began,
             reason=self._reason,
+            ranking=[self._numbers[merged.content] for merged in self._merger.ranked()],
+            stages=[views.stage_view(stage) for stage in self._search.stages],
         )
 
     def hits(self) -> list[models.Hit]:
-        """Return what was found so far, each content once with all its holders."""
+        """Return what was found so far, each content once with all its holders, in the order in which it came."""
         return list(self._hits.values())
+
+    def ranked(self) -> list[models.Hit]:
+        """Return what was found so far, the best first."""
+        return [self._hits[number] for number in self.summary.ranking]
 
     async def __aiter__(self) -> AsyncIterator[models.Hit]:
         async with aclosing(self.updates()) as updates:
@@ -98,96 +121,64 @@ class SearchRun:
     async def updates(self) -> AsyncGenerator[models.Hit, None]:
         """Give each hit as it comes, and again when it has more holders; can be used once."""
         try:
-            for record in await self._parts.database.search(self._query, self._limit):
-                if (hit := self._take(record, self._places(record.peer_id))) is not None:
-                    yield hit
-            await self._parts.arrivals.wait(min(_WAIT_FOR_NEIGHBOURS, self._seconds / 2))
-            for overlay in self._parts.overlays:
-                if len(self._hits) >= self._limit:
-                    break
-                async with aclosing(self._ask(overlay)) as found:
-                    async for hit in found:
+            async with aclosing(self._found()) as found:
+                async for each in found:
+                    if (hit := self._take(each)) is not None:
                         yield hit
+                    if len(self._hits) >= self._wish.limit:
+                        break
         finally:
             self._finish()
-            await self._parts.peer.in_thread(self._parts.recent.save)
+            if self._recent is not None:
+                await self._parts.peer.in_thread(self._recent.save)
+
+    async def _found(self) -> AsyncGenerator[Hit, None]:
+        """Yield what is found; while nobody is there yet to be asked, what this node has itself."""
+        if self._parts.arrivals.may_come:
+            async with self._parts.local.search(self._wish.request()) as own:
+                async for hit in own:
+                    yield hit
+            await self._parts.arrivals.wait(min(_WAIT_FOR_NEIGHBOURS, self._wish.seconds / 2))
+        async with self._search as search:
+            async for hit in search:
+                yield hit
 
     def _finish(self) -> None:
         self._ended = asyncio.get_running_loop().time()
-        if len(self._hits) >= self._limit:
+        if len(self._hits) >= self._wish.limit:
             self._reason = "limit"
-        elif self._ended - self._began >= self._seconds:
-            self._reason = "timeout"
+        else:
+            self._reason = _REASONS.get(self._search.over, "complete")
 
-    async def _ask(self, overlay: Overlay) -> AsyncGenerator[models.Hit, None]:
-        left = self._seconds - (asyncio.get_running_loop().time() - self._began)
-        if left <= 0:
-            return
-        wanted = min(MAX_SEARCH_HITS, _ENOUGH_HOLDERS * self._limit)
-        search = overlay.search(SearchRequest(text=self._text, wanted=wanted, deadline=left))
-        self._searches.append(search)
-        async with search:
-            while (found := await self._next(search)) is not None:
-                places = (*found.holder.addresses, *self._places(found.record.peer_id))
-                hit = self._take(found.record, tuple(dict.fromkeys(places))[:MAX_ADDRESSES])
-                if hit is not None:
-                    self._parts.peer.table.credit(found.record.peer_id, hits_from=1)
-                    yield hit
-                if len(self._hits) >= self._limit:
-                    return
-
-    async def _next(self, search: Search[Found]) -> Found | None:
-        """Return what comes next, None at the end or when it has become quiet."""
-        try:
-            async with asyncio.timeout(max(_LEAST_QUIET, self._seconds / _QUIET_SHARE)):
-                return await anext(search)
-        except (StopAsyncIteration, TimeoutError):
-            return None
-
-    def _places(self, peer_id: PeerId) -> tuple[Address, ...]:
-        known = self._parts.peer.table.get(peer_id)
-        return known.addresses if known is not None else ()
-
-    def _take(self, record: Record, places: tuple[Address, ...]) -> models.Hit | None:
-        """Put a record to the hit of its content; None when that says nothing new, or its holder is banned."""
-        known = self._parts.peer.table.get(record.peer_id)
+    def _take(self, hit: Hit) -> models.Hit | None:
+        """Put a hit to those of its content; None when it says nothing new, or its holder is banned."""
+        known = self._parts.peer.table.get(hit.holder.peer_id)
         if known is not None and known.banned:
             return None
-        content_id = format_id(record.content)
-        number = self._numbers.setdefault(content_id, len(self._numbers) + 1)
-        hit = self._hits.get(number) or _new_hit(record, number)
-        if record.peer_id == self._parts.peer.peer_id:
-            fresh = msgspec.structs.replace(hit, mine=True)
-        else:
-            fresh = _with_holder(hit, views.holder_view(record, places))
+        places = (*hit.holder.addresses, *(known.addresses if known is not None else ()))
+        holder = Holder(hit.holder.peer_id, tuple(dict.fromkeys(places))[:MAX_ADDRESSES])
+        merged = self._merger.add(msgspec.structs.replace(hit, holder=holder))
+        if merged is None:
+            return None
+        if hit.hops:
+            self._parts.peer.table.credit(hit.holder.peer_id, hits_from=1)
+        number = self._numbers.setdefault(merged.content, len(self._numbers) + 1)
+        fresh = views.hit_view(merged, number)
         if fresh == self._hits.get(number):
             return None
         self._hits[number] = fresh
         return fresh
 
 
-def _new_hit(record: Record, number: int) -> models.Hit:
-    return models.Hit(
-        number=number,
-        link=str(ContentLink(content=record.content, name=record.name, size=record.size)),
-        content_id=format_id(record.content),
-        name=record.name,
-        size=record.size,
-        sources=0,
-        type=record.media_type.value,
-        meta=views.media_view(record.meta),
-        mime=record.mime,
-        path="/".join(record.path),
-        holders=[],
-    )
+def answered_lately(peer: Peer) -> Judge:
+    """Return a judge that knows who is there: neighbours, and who was met within the last hours."""
 
+    def answered(peer_id: PeerId) -> float:
+        if peer.connection_to(peer_id) is not None:
+            return 1.0
+        known = peer.table.get(peer_id)
+        if known is None or not known.last_seen or known.failures:
+            return 0.0
+        return _FADE / (_FADE + max(peer.clock.time() - known.last_seen, 0.0))
 
-def _with_holder(hit: models.Hit, holder: models.Holder) -> models.Hit:
-    """Return the hit with one more holder, or with more known about one."""
-    holders = {each.peer_id: each for each in hit.holders}
-    known = holders.setdefault(holder.peer_id, holder)
-    places = list(dict.fromkeys((*known.addresses, *holder.addresses)))[:MAX_ADDRESSES]
-    holders[holder.peer_id] = msgspec.structs.replace(known, addresses=places)
-    listed = list(holders.values())
-    link = views.link_of(hit.content_id, hit.name, hit.size, listed)
-    return msgspec.structs.replace(hit, holders=listed, sources=len(listed), link=str(link))
+    return Judge(answered=answered)

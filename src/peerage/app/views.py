@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from typing import cast
 
 from peerage.app.api import models
-from peerage.catalogue.record import Kind, Meta, Record, Visibility
+from peerage.catalogue.record import Kind, Meta, Visibility
 from peerage.catalogue.shares import Shared, ShareState
 from peerage.content.download import Download
 from peerage.identity.address import Address, parse_address
 from peerage.identity.keys import PeerId, format_id, parse_id
 from peerage.identity.link import ContentLink, LinkSource
 from peerage.limits import MAX_LINK_SOURCES, MAX_SKIPPED_LISTED
+from peerage.overlay.hits import MergedHit
+from peerage.overlay.planner import Stage
 from peerage.peer.connection import PeerConnection
 from peerage.peer.table import PeerInfo
 
@@ -68,10 +70,48 @@ def media_view(meta: Meta | None) -> models.Media | None:
     )
 
 
-def holder_view(record: Record, places: tuple[Address, ...]) -> models.Holder:
-    """Show who holds a content."""
-    return models.Holder(
-        peer_id=format_id(record.peer_id), addresses=[str(place) for place in places], name=record.name
+def hit_view(merged: MergedHit, number: int) -> models.Hit:
+    """Show a content that was found."""
+    record = merged.record
+    holders = [
+        models.Holder(
+            peer_id=format_id(each.peer_id), addresses=[str(place) for place in each.addresses], name=each.name
+        )
+        for each in merged.holders
+    ]
+    content_id = format_id(record.content)
+    return models.Hit(
+        number=number,
+        link=str(link_of(content_id, record.name, record.size, holders)),
+        content_id=content_id,
+        name=record.name,
+        size=record.size,
+        sources=len(holders),
+        type=record.media_type.value,
+        meta=media_view(record.meta),
+        mime=record.mime,
+        path="/".join(record.path),
+        holders=holders,
+        mine=merged.mine,
+    )
+
+
+def stage_view(stage: Stage) -> models.SearchStage:
+    """Show what one overlay did in a search."""
+    return models.SearchStage(
+        name=stage.name,
+        overlay=stage.overlay,
+        asked=stage.asked,
+        why=stage.why,
+        peers=stage.peers_asked,
+        hops=stage.hops,
+        messages=stage.messages,
+        bytes=stage.bytes,
+        hits=stage.found,
+        refused=stage.refused,
+        began=stage.began,
+        ended=stage.ended,
+        first_hit=stage.first_found,
     )
 
 

@@ -17,6 +17,7 @@ MAX_TEXT = 8192  # of a path, a link or a glob; a link with eight addresses is f
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 VisibilityName = Literal["public", "friends", "link"]
 TransferState = Literal["queued", "finding", "checking", "running", "paused", "done", "failed", "cancelled"]
+SearchReason = Literal["limit", "timeout", "budget", "complete"]
 Rate = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
@@ -192,14 +193,34 @@ class HitFound(Answer, frozen=True, tag="hit", tag_field="event"):
     hit: Hit
 
 
+class SearchStage(Answer, frozen=True):
+    """What one overlay did in a search; times are seconds from its start, None where nothing of the kind happened."""
+
+    name: str  # local, neighbours, index, supernode, dht, flood
+    overlay: str  # the overlay that was asked: "neighbours" and "flood" are two stages of one
+    asked: bool
+    why: str  # it was asked, or was not
+    peers: int  # whom this node asked itself
+    hops: int  # how far away the farthest hit came from
+    messages: int  # sent and received by this node
+    bytes: int
+    hits: int  # those that no stage had brought before; several of them can be about one content
+    refused: int  # answers that were forged, off the question or repeated
+    began: float | None
+    ended: float | None
+    first_hit: float | None
+
+
 class SearchEnded(Answer, frozen=True, tag="end", tag_field="event"):
-    """Nothing more will come; what the search cost this node and, as far as it knows, the others."""
+    """Nothing more will come; what the search cost this node, and how that came about."""
 
     hits: int
     messages: int
     bytes: int
     seconds: float
-    reason: str  # "limit", "timeout" or "complete"
+    reason: SearchReason
+    ranking: list[int] = []  # the numbers of the hits, the best first
+    stages: list[SearchStage] = []  # in order of price
 
 
 SearchEvent = HitFound | SearchEnded | StreamProblem
