@@ -209,6 +209,8 @@ async def test_a_bad_query_points_at_the_character(api: Api) -> None:
     refused(await api.http.get("search"), 400)
     refused(await api.http.get("search", params={"q": "x", "limit": "0"}), 400)
     refused(await api.http.get("search", params={"q": "x", "timeout": "31"}), 400)
+    refused(await api.http.get("search", params={"q": "x", "max_messages": "0"}), 400)
+    refused(await api.http.get("search", params={"q": "x", "max_bytes": str(2**40)}), 400)
 
 
 async def test_search_and_get_between_two_nodes(api: Api, open_node: OpenNode, files: Path, tmp_path: Path) -> None:
@@ -220,7 +222,14 @@ async def test_search_and_get_between_two_nodes(api: Api, open_node: OpenNode, f
     events = lines(await api.http.get("search", params={"q": "song", "limit": "2"}), models.SearchEvent)
     hits = [event.hit for event in events if isinstance(event, models.HitFound)]
     assert {hit.name for hit in hits} == {"first song.mp3", "second song.ogg"}
-    assert isinstance(events[-1], models.SearchEnded)
+    ended = events[-1]
+    assert isinstance(ended, models.SearchEnded)
+    assert sorted(ended.ranking) == [1, 2]
+    stages = {stage.name: stage for stage in ended.stages}
+    assert (stages["local"].asked, stages["local"].messages) == (True, 0)
+    asked = [stage for stage in ended.stages if stage.hits]
+    assert sum(stage.messages for stage in asked) <= ended.messages
+    assert all(stage.why for stage in ended.stages)
     raw = msgspec.json.decode(msgspec.json.encode(hits[0]))
     assert {"link", "content_id", "name", "size", "sources", "type", "meta"} <= set(raw)
     body = msgspec.json.encode(models.GetBody(target=hits[0].link, into=str(tmp_path / "into")))

@@ -21,6 +21,7 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/link?target=T                ContentLink; T: path, content id or its beginning, or name of a share
 
     GET    /api/v1/search?q=Q&limit=N&timeout=S ~ HitFound..., then SearchEnded; 400 with `position` for a bad query
+             &max_messages=M&max_bytes=B
 
     GET    /api/v1/transfers                    list[Transfer]
     POST   /api/v1/transfers           GetBody  Transfer, status 201

@@ -20,7 +20,17 @@ from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
 from peerage.app.node import Node
 from peerage.app.searching import DEFAULT_LIMIT, SearchRun
-from peerage.limits import MAX_QUERY_CHARS, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
+from peerage.limits import (
+    MAX_QUERY_CHARS,
+    MAX_SEARCH_BYTES,
+    MAX_SEARCH_HITS,
+    MAX_SEARCH_MESSAGES,
+    MAX_SEARCH_SECONDS,
+    SEARCH_BYTES,
+    SEARCH_MESSAGES,
+    SEARCH_SECONDS,
+)
+from peerage.overlay.base import Budget
 
 AnyRequest = Request[Any, Any, Any]
 TheNode = NamedDependency[Node]
@@ -29,6 +39,8 @@ Said = Annotated[str, PathParameter(min_length=1, max_length=models.MAX_TEXT)]
 Target = Annotated[str, QueryParameter(min_length=1, max_length=models.MAX_TEXT)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_HITS)]
 Seconds = Annotated[float, QueryParameter(gt=0, le=MAX_SEARCH_SECONDS)]
+Messages = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_MESSAGES)]
+Bytes = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_BYTES)]
 QueryText = Annotated[str, QueryParameter(name="q", max_length=4 * MAX_QUERY_CHARS)]
 
 
@@ -102,15 +114,17 @@ async def link(node: TheNode, target: Target) -> models.ContentLink:
 
 
 @get("/search", responses=_stream_of(models.SearchEvent))
-async def search(
+async def search(  # noqa: PLR0913, PLR0917 -- one for each parameter of the route
     node: TheNode,
     request: AnyRequest,
     text: QueryText,
     limit: Limit = DEFAULT_LIMIT,
     timeout: Seconds = SEARCH_SECONDS,  # noqa: ASYNC109 -- the name of the parameter
+    max_messages: Messages = SEARCH_MESSAGES,
+    max_bytes: Bytes = SEARCH_BYTES,
 ) -> EventStream:
-    """Search; hits as they come, again when they have more holders, and the cost in the end."""
-    return EventStream(_search_events(node.search(text, limit, timeout)), request)
+    """Search; hits as they come, again when they have more holders, and in the end the cost and who was asked."""
+    return EventStream(_search_events(node.search(text, limit, timeout, Budget(max_messages, max_bytes))), request)
 
 
 async def _search_events(run: SearchRun) -> Events:

@@ -12,9 +12,10 @@ from peerage.app.api.models import Hit, HitFound, Media, SearchEnded, Status
 from peerage.app.cli import formats
 from peerage.app.cli.client import Client
 from peerage.app.cli.command import Command, Json
+from peerage.app.cli.explaining import show
 from peerage.app.cli.output import Column
 from peerage.app.cli.progress import Meter, Step
-from peerage.limits import MAX_SEARCH_HITS
+from peerage.limits import MAX_SEARCH_HITS, MAX_SEARCH_MESSAGES, MAX_SEARCH_SECONDS, SEARCH_MESSAGES
 
 _COLUMNS: Final = (
     Column("#", right=True, style="bold"),
@@ -24,7 +25,6 @@ _COLUMNS: Final = (
     Column("sources", right=True),
     Column("about", whole=False, style="dim"),
 )
-_MAX_TIMEOUT: Final = 300.0
 _MEETING_SECONDS: Final = 3.0  # connecting and the local network's answers take one or two
 _LOOK_SECONDS: Final = 0.1
 
@@ -39,7 +39,9 @@ class _Search:
 
     @property
     def in_order(self) -> list[Hit]:
-        return [self.hits[number] for number in sorted(self.hits)]
+        """The best first, where the search came to its end."""
+        ranking = self.ended.ranking if self.ended is not None else []
+        return [self.hits[number] for number in dict.fromkeys((*ranking, *sorted(self.hits))) if number in self.hits]
 
 
 def search(
@@ -53,18 +55,32 @@ def search(
         ),
     ],
     limit: Annotated[int, typer.Option(min=1, max=MAX_SEARCH_HITS, help="Stop after so many hits.")] = 50,
-    timeout: Annotated[float, typer.Option(min=0.1, max=_MAX_TIMEOUT, help="Stop after so many seconds.")] = 5.0,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", "--seconds", min=0.1, max=MAX_SEARCH_SECONDS, help="Stop after so many seconds."),
+    ] = 5.0,
+    budget_messages: Annotated[
+        int, typer.Option(min=1, max=MAX_SEARCH_MESSAGES, help="Send and receive no more messages than that.")
+    ] = SEARCH_MESSAGES,
+    budget_bytes: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Nor more bytes, such as 500kB.", show_default=False)
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say who was asked, why, and what that cost.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find what others share; download a hit with "peerage get NUMBER"."""
     if unknown := [word for word in query if word.startswith("--")]:
         raise typer.BadParameter(f"there is no option {unknown[0]}", ctx=context)
     command = Command.of(context, as_json)
+    bounds: dict[str, float] = {"limit": limit, "timeout": timeout, "max_messages": budget_messages}
+    bounds |= {"max_bytes": formats.parse_size(budget_bytes)} if budget_bytes else {}
     with command.node() as node:
         if command.was_temporary:
             _meet_others(command, node)
-        found = _run(command, node, " ".join(query), limit, timeout)
+        found = _run(command, node, " ".join(query), bounds)
     command.output.records(found.in_order, _COLUMNS, _row)
+    if explain and found.ended is not None:
+        show(command.output, found.ended)
     _tell_end(command, found)
     if found.interrupted:
         raise KeyboardInterrupt
@@ -79,18 +95,18 @@ def _meet_others(command: Command, node: Client) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-def _run(command: Command, node: Client, text: str, limit: int, timeout: float) -> _Search:
+def _run(command: Command, node: Client, text: str, bounds: dict[str, float]) -> _Search:
     """Search until it ends; Ctrl-C ends it, too, with what was found so far."""
     found = _Search()
     started = time.monotonic()
     try:
         with Meter(command.output, "searching") as meter:
-            for event in node.search(text, limit=limit, timeout=timeout):
+            for event in node.search(text, **bounds):
                 if isinstance(event, HitFound):
                     found.hits[event.hit.number] = event.hit
                 elif isinstance(event, SearchEnded):
                     found.ended = event
-                left = timeout - (time.monotonic() - started)
+                left = bounds["timeout"] - (time.monotonic() - started)
                 meter.show(Step(note=formats.count(len(found.hits), "hit"), eta=max(left, 0.0)))
     except KeyboardInterrupt:
         found.interrupted = True

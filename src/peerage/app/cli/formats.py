@@ -95,11 +95,25 @@ def parse_rate(text: str) -> int:
     """Read a speed limit, "5MB", "800 kB/s", "2MiB" or "off", as bytes a second (0: none); raises LocalError."""
     if text.strip().lower() in _UNLIMITED:
         return 0
-    match = _AMOUNT.fullmatch(text.strip())
-    rate = 0
-    if match:
-        number, unit, binary = match.groups()
-        rate = round(float(number) * (1024 if binary else 1000) ** _POWERS[unit.lower()])
+    rate = _amount(text)
     if not rate:
         raise LocalError(f"{text!r} is not a speed: write 5MB, 800kB or 2MiB (a second), or off")
     return rate
+
+
+def parse_size(text: str) -> int:
+    """Read a size, "500kB" or "2MiB", as bytes; raises LocalError."""
+    size = _amount(text)
+    if not size:
+        raise LocalError(f"{text!r} is not a size: write 500kB, 5MB or 2MiB")
+    return size
+
+
+def _amount(text: str) -> int:
+    """Return the bytes that a text means, 0 when it means none."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if not match:
+        return 0
+    number, unit, binary = match.groups()
+    factor: int = (1024 if binary else 1000) ** _POWERS[unit.lower()]
+    return round(float(number) * factor)

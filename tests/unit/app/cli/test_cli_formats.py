@@ -93,3 +93,11 @@ def test_a_json_line_is_safe_to_show_and_loses_nothing(text):
 
 def test_a_tag_character_outside_the_first_plane_is_escaped_as_a_pair():
     assert formats.json_line("\U000e0041") == '"\\udb40\\udc41"'
+
+
+def test_sizes_that_people_type():
+    assert formats.parse_size("500kB") == 500_000
+    assert formats.parse_size("2 MiB") == 2 * 2**20
+    for text in ("", "much", "0", "off", "-1MB"):
+        with pytest.raises(LocalError, match="not a size"):
+            formats.parse_size(text)
