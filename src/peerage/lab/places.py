@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Final
+from typing import Final, Protocol
 
 _DIAGONAL: Final = math.sqrt(2)
+
+
+class Places(Protocol):
+    """Where hosts are, by name."""
+
+    def settle(self, name: str) -> None:
+        """Give a host its place."""
+
+    def latency(self, one: str, other: str) -> float:
+        """Return the seconds one way between two settled hosts."""
 
 
 class Plane:

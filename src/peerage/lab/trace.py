@@ -16,6 +16,7 @@ from peerage.transport.byte_queue import Data
 from peerage.transport.memory_link import MemoryLink
 
 _HEAD: Final = struct.Struct("!dHHL")
+_BATCH: Final = 256 * 1024  # bytes that are hashed together: many small ones cost four times as much
 
 
 class Trace:
@@ -24,6 +25,8 @@ class Trace:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._hash = blake3()
+        self._waiting = bytearray()
+        self._names: dict[str, bytes] = {}
         self.deliveries = 0
         self.bytes = 0
 
@@ -31,14 +34,29 @@ class Trace:
         """Take in what came over a link (transport.simnet.Tap)."""
         self.deliveries += 1
         self.bytes += len(data)
-        head = _HEAD.pack(self._loop.time(), link.local.port, link.remote.port, len(data))
-        self._hash.update(head + f"{link.local.host} {link.remote.host} ".encode())
-        self._hash.update(data)
+        local, remote, waiting = link.local, link.remote, self._waiting
+        waiting += _HEAD.pack(self._loop.time(), local.port, remote.port, len(data))
+        waiting += self._name(local.host)
+        waiting += self._name(remote.host)
+        waiting += data
+        if len(waiting) > _BATCH:
+            self._take_in()
 
     def note(self, text: str) -> None:
         """Take in something else that happened."""
-        self._hash.update(f"{self._loop.time()} {text}".encode())
+        self._waiting += f"{self._loop.time()} {text}".encode()
 
     def digest(self) -> str:
         """Return the hash so far, in hexadecimal."""
+        self._take_in()
         return self._hash.hexdigest()
+
+    def _take_in(self) -> None:
+        self._hash.update(bytes(self._waiting))
+        self._waiting.clear()
+
+    def _name(self, host: str) -> bytes:
+        name = self._names.get(host)
+        if name is None:
+            name = self._names[host] = f"{host} ".encode()
+        return name

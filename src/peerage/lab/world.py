@@ -21,7 +21,7 @@ from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
 from peerage.identity.network import Network
 from peerage.lab.clock import InlineExecutor, VirtualClock
-from peerage.lab.places import Plane
+from peerage.lab.places import Places, Plane
 from peerage.lab.trace import Trace
 from peerage.limits import DEFAULT, Limits
 from peerage.peer.connection import PeerConnection
@@ -69,11 +69,13 @@ Equip = Callable[[SimNode], Awaitable[None]]
 class World:
     """Nodes, and what befalls them; use it as `async with World(rng, plan) as world`, in virtual time."""
 
-    def __init__(self, rng: random.Random, plan: WorldPlan, equip: Equip | None = None) -> None:
+    def __init__(
+        self, rng: random.Random, plan: WorldPlan, equip: Equip | None = None, places: Places | None = None
+    ) -> None:
         self.rng = rng
         self.plan = plan
         self.trace = Trace()
-        self._places = Plane(rng, plan.nearest, plan.farthest)
+        self._places = places or Plane(rng, plan.nearest, plan.farthest)
         self.net = MemoryNetwork(rng, self._places.latency, link_life=plan.link_life)
         if plan.traced:
             self.net.tap = self.trace.note_delivery

@@ -47,10 +47,12 @@ _MODULES: Final = {
     "ban": "peers",
     "limits": "transfers",
     "demo": "demo",
+    "lab": "lab",
     "completion": "completion",
 }
 """Every command and the module that holds it, as a function of the same name, in the order of the help."""
 _SETTINGS: Final = {"search": {"ignore_unknown_options": True}}  # -word leaves hits out, it is no option
+_GROUPS: Final = frozenset({"lab"})  # modules with a `group` of commands of their own
 _RENAMED: Final = {"id": "show_id"}  # where the name of a command is taken in Python
 
 
@@ -66,6 +68,8 @@ class _Commands(TyperGroup):
         if cmd_name not in _MODULES:
             return None
         module = importlib.import_module(f"peerage.app.cli.{_MODULES[cmd_name]}")
+        if cmd_name in _GROUPS:
+            return get_command(module.group)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, context_settings=_SETTINGS.get(cmd_name))(
             getattr(module, _RENAMED.get(cmd_name, cmd_name))
