@@ -16,11 +16,11 @@ from typing import Final, Self
 from peerage.classic.patience import Patience
 from peerage.errors import ProtocolError
 from peerage.limits import (
-    CLASSIC_GRACE,
-    CLASSIC_SLOWEST,
+    BTPEER_GRACE,
+    BTPEER_SLOWEST,
     DIAL_TIMEOUT,
-    MAX_CLASSIC_ANSWER,
-    MAX_CLASSIC_REQUEST,
+    MAX_BTPEER_ANSWER,
+    MAX_BTPEER_REQUEST,
 )
 from peerage.transport.tcp_clear import (
     Socket,
@@ -78,7 +78,7 @@ class BTPeerConnection:
         self.id = peerid
         self.debug = debug
         self.host, self.port = host, int(port)
-        most = MAX_CLASSIC_REQUEST if sock else MAX_CLASSIC_ANSWER
+        most = MAX_BTPEER_REQUEST if sock else MAX_BTPEER_ANSWER
         self._reader = FrameReader(most)
         self._allowance = most  # bytes that may still come
         self._frames: deque[Frame] = deque()
@@ -92,7 +92,7 @@ class BTPeerConnection:
             with self._sending:
                 if self.s is None:
                     return False
-                send_clear(self.s, message, CLASSIC_GRACE + len(message) / CLASSIC_SLOWEST)
+                send_clear(self.s, message, BTPEER_GRACE + len(message) / BTPEER_SLOWEST)
         except _UNSENDABLE as error:
             self._note("could not send", error)
             return False

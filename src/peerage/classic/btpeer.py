@@ -23,7 +23,7 @@ from peerage.classic.btconnection import BTPeerConnection, Text, btdebug
 from peerage.classic.engine import Engine
 from peerage.errors import LimitError
 from peerage.identity.address import literal_ip
-from peerage.limits import CLASSIC_PINGS_AT_ONCE, MAX_CLASSIC_PEERS
+from peerage.limits import BTPEER_PINGS_AT_ONCE, MAX_BTPEER_PEERS
 from peerage.transport.tcp_clear import Socket, listen_clear, outward_host
 
 Handler = Callable[[BTPeerConnection, str], object]
@@ -90,7 +90,7 @@ class BTPeer:
     def addpeer(self, peerid: str, host: str, port: int | str) -> bool:
         """Know a peer; False when it is known already or the maximum is reached, ValueError when `port` is none."""
         with self._inside:
-            if peerid in self.peers or len(self.peers) >= (self.maxpeers or MAX_CLASSIC_PEERS):
+            if peerid in self.peers or len(self.peers) >= (self.maxpeers or MAX_BTPEER_PEERS):
                 return False
             self.peers[peerid] = (host, _port(port))
             return True
@@ -108,8 +108,8 @@ class BTPeer:
     def addpeerat(self, loc: Any, peerid: str, host: str, port: int | str) -> None:
         """Know a peer by its place, such as a finger of a ring, whatever the maximum."""
         with self._inside:
-            if loc not in self.peers and len(self.peers) >= MAX_CLASSIC_PEERS:
-                raise LimitError("MAX_CLASSIC_PEERS", "ours", f"no more than {MAX_CLASSIC_PEERS} peers can be known")
+            if loc not in self.peers and len(self.peers) >= MAX_BTPEER_PEERS:
+                raise LimitError("MAX_BTPEER_PEERS", "ours", f"no more than {MAX_BTPEER_PEERS} peers can be known")
             self.peers[loc] = (peerid, host, _port(port))
 
     def getpeerat(self, loc: Any) -> Any:
@@ -179,7 +179,7 @@ class BTPeer:
     def checklivepeers(self) -> None:
         """Connect to every known peer, and forget those where nobody answers; a stabilizer by itself."""
         known = list(self.peers.items())
-        with ThreadPoolExecutor(CLASSIC_PINGS_AT_ONCE, "checklivepeers") as pool:
+        with ThreadPoolExecutor(BTPEER_PINGS_AT_ONCE, "checklivepeers") as pool:
             alive = list(pool.map(lambda entry: self._answers(*entry), known))
         with self.peerlock, self._inside:
             for (key, entry), lives in zip(known, alive, strict=True):

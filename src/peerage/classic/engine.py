@@ -3,7 +3,7 @@
 Invariant: handlers and stabilizers of the program run in threads of their own, never on the loop, so they may block; a
 connection reaches a handler only when its request has come whole. Connections, threads, and the time and memory that a
 stranger can take are bounded. When the engine has stopped, none of its own threads, tasks and sockets is left; a
-handler that still runs loses its connection. Limits, counters and stabilizers are those of `peer/`.
+handler that still runs loses its connection. Counters, tasks and stabilizers are those of `peer/`.
 """
 
 from __future__ import annotations
@@ -14,33 +14,26 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Final
-
-import msgspec
 
 from peerage.classic.btconnection import BTPeerConnection
+from peerage.classic.doorkeeper import Doorkeeper
 from peerage.classic.patience import Patience
-from peerage.errors import LimitError, PeerageError, ProtocolError
-from peerage.identity.keys import PeerId
+from peerage.errors import PeerageError, ProtocolError
 from peerage.limits import (
-    CLASSIC_BACKLOG,
-    CLASSIC_GOODBYE,
-    CLASSIC_HANDLERS,
-    CLASSIC_STABILIZERS,
-    DEFAULT,
-    MAX_CLASSIC_UNREAD,
+    BTPEER_BACKLOG,
+    BTPEER_GOODBYE,
+    BTPEER_HANDLERS,
+    BTPEER_STABILIZERS,
+    CLASSIC_CONNECTIONS,
+    MAX_BTPEER_UNREAD,
     REQUEST_TIMEOUT,
 )
-from peerage.peer.limiter import ConnectionLimiter
 from peerage.peer.metrics import Metrics
 from peerage.peer.stabilizers import Stabilizer, StabilizerSet
 from peerage.peer.tasks import TaskScope, contained
-from peerage.transport.tcp_clear import Socket, accept_clear, read_clear
+from peerage.transport.tcp_clear import Acceptor, Socket, read_clear
 
 Answer = Callable[[BTPeerConnection], None]
-
-_LIMITS: Final = msgspec.structs.replace(DEFAULT, connections_per_peer=DEFAULT.connections)
-_NOBODY: Final = PeerId(bytes(32))  # nobody proves who he is here, so only the address counts
 
 
 class Engine:
@@ -50,9 +43,10 @@ class Engine:
         self.metrics = Metrics()
         self._answer = answer
         self._unread = 0  # bytes of requests that have not come whole
-        self._handlers = ThreadPoolExecutor(CLASSIC_HANDLERS, f"{name} handler")
-        self._workers = ThreadPoolExecutor(CLASSIC_STABILIZERS, f"{name} stabilizer")
-        self._limiter = ConnectionLimiter(_LIMITS, self.metrics)
+        self._handlers = ThreadPoolExecutor(BTPEER_HANDLERS, f"{name} handler")
+        self._workers = ThreadPoolExecutor(BTPEER_STABILIZERS, f"{name} stabilizer")
+        self._acceptors: list[Acceptor] = []
+        self._door = Doorkeeper[_Visit]()
         self._visits: dict[asyncio.Task[None], _Visit] = {}
         self._ended: Future[None] = Future()
         started: Future[None] = Future()
@@ -64,8 +58,8 @@ class Engine:
 
     def serve(self, listening: Socket) -> None:
         """Answer whoever connects; the socket stays the caller's, to be closed after the end."""
-        listening.listen(CLASSIC_BACKLOG)
-        self._do(lambda: self._upkeep.start(self._accept(listening)))
+        listening.listen(BTPEER_BACKLOG)
+        self._do(lambda: self._begin(listening))
 
     def repeat(self, work: Callable[[], object], delay: float) -> None:
         """Call `work` in a thread now, and again `delay` seconds after each time; LimitError for too many."""
@@ -101,16 +95,18 @@ class Engine:
     async def _live(self, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._upkeep = TaskScope(self.metrics, CLASSIC_STABILIZERS + 1, "upkeep of a classic peer")
-        self._tasks = TaskScope(self.metrics, _LIMITS.connections, "classic connections")
+        self._upkeep = TaskScope(self.metrics, BTPEER_STABILIZERS, "upkeep of a classic peer")
+        self._tasks = TaskScope(self.metrics, 2 * CLASSIC_CONNECTIONS, "classic connections")
         self._stabilizers = StabilizerSet(self._upkeep, self.metrics, random.SystemRandom())
         started.set_result(None)
         try:
             await self._stop.wait()
         finally:
+            for each in self._acceptors:
+                each.close()
             await self._upkeep.close()
             if self._visits:
-                await asyncio.wait(self._visits, timeout=CLASSIC_GOODBYE)
+                await asyncio.wait(self._visits, timeout=BTPEER_GOODBYE)
             await self._tasks.close()
             self._handlers.shutdown(wait=False, cancel_futures=True)
             self._workers.shutdown(wait=False, cancel_futures=True)
@@ -122,20 +118,26 @@ class Engine:
         one_round.__qualname__ = getattr(work, "__qualname__", "stabilizer")
         return Stabilizer(one_round, delay, jitter=0.0, at_once=True)
 
-    async def _accept(self, listening: Socket) -> None:
-        async for stranger, host, port in accept_clear(listening, self._limiter.admits):
-            visit = _Visit(BTPeerConnection(None, host, port, stranger), stranger)
-            try:
-                task = self._tasks.start(self._attend(visit))
-            except LimitError:
-                visit.connection.close()
-                continue
-            self._limiter.enter(_NOBODY, host)
-            self._visits[task] = visit
-            task.add_done_callback(self._end)
+    def _begin(self, listening: Socket) -> None:
+        if not self._stop.is_set():
+            self._acceptors.append(Acceptor(listening, self._welcome))
+
+    def _welcome(self, stranger: Socket, host: str, port: int) -> None:
+        visit = _Visit(BTPeerConnection(None, host, port, stranger), stranger)
+        stays, gives_way = self._door.enter(visit, host)
+        if gives_way is not None and gives_way.task is not None:
+            gives_way.task.cancel()
+        if not stays or self._tasks.full:
+            self.metrics.count("links_refused", "classic")
+            self._leave(visit)
+            return
+        visit.task = self._tasks.start(self._attend(visit))
+        self._visits[visit.task] = visit
+        visit.task.add_done_callback(self._end)
 
     async def _attend(self, visit: _Visit) -> None:
         if await self._read(visit):
+            self._door.heard(visit)
             visit.work = self._handlers.submit(self._answer, visit.connection)
             with contained(self.metrics, "handler_failed", "classic"):
                 await asyncio.wrap_future(visit.work)
@@ -144,7 +146,7 @@ class Engine:
         """Whether a whole request came, in time and within the bounds."""
         patience, unread = Patience(self._loop.time(), REQUEST_TIMEOUT), 0
         try:
-            while self._unread <= MAX_CLASSIC_UNREAD:
+            while self._unread <= MAX_BTPEER_UNREAD:
                 async with asyncio.timeout(patience.left(self._loop.time())):
                     data = await read_clear(visit.socket)
                 if not data or visit.connection.feed(data):
@@ -159,9 +161,11 @@ class Engine:
         return False
 
     def _end(self, task: asyncio.Task[None]) -> None:
+        self._leave(self._visits.pop(task))
+
+    def _leave(self, visit: _Visit) -> None:
         """Close what a stranger opened, but never under the feet of a handler."""
-        visit = self._visits.pop(task)
-        self._limiter.leave(_NOBODY, visit.connection.host)  # first: who sees the end finds the place free
+        self._door.leave(visit)  # first: who sees the end finds the place free
         if visit.work is None or visit.work.done():
             visit.connection.close()
         else:
@@ -172,11 +176,12 @@ class Engine:
 class _Visit:
     """One connection that somebody else opened."""
 
-    __slots__ = ("connection", "socket", "work")
+    __slots__ = ("connection", "socket", "task", "work")
 
     def __init__(self, connection: BTPeerConnection, stranger: Socket) -> None:
         self.connection = connection
         self.socket = stranger
+        self.task: asyncio.Task[None] | None = None
         self.work: Future[None] | None = None  # the handler, once it has the connection
 
 

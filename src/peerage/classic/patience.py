@@ -6,7 +6,7 @@ and all together last no longer than a grace and what the bytes take at the slow
 
 from __future__ import annotations
 
-from peerage.limits import CLASSIC_GRACE, CLASSIC_SILENCE, CLASSIC_SLOWEST
+from peerage.limits import BTPEER_GRACE, BTPEER_SILENCE, BTPEER_SLOWEST
 
 
 class Patience:
@@ -14,7 +14,7 @@ class Patience:
 
     __slots__ = ("_begun", "_heard", "_received", "_silence")
 
-    def __init__(self, now: float, silence: float = CLASSIC_SILENCE) -> None:
+    def __init__(self, now: float, silence: float = BTPEER_SILENCE) -> None:
         self._begun = self._heard = now
         self._silence = silence
         self._received = 0
@@ -26,5 +26,5 @@ class Patience:
 
     def left(self, now: float) -> float:
         """Return how long to wait for more; 0 when patience has ended."""
-        last = self._begun + CLASSIC_GRACE + self._received / CLASSIC_SLOWEST
+        last = self._begun + BTPEER_GRACE + self._received / BTPEER_SLOWEST
         return max(0.0, min(self._heard + self._silence, last) - now)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 from peerage.transport.tcp_link import address_of
@@ -84,22 +83,41 @@ def outward_host() -> str:
         return host
 
 
-async def accept_clear(listening: Socket, admits: Callable[[str], bool]) -> AsyncIterator[tuple[Socket, str, int]]:
-    """Yield each connection whose host `admits` lets in, with its host and port, until `listening` is closed."""
-    loop = asyncio.get_running_loop()
-    listening.setblocking(False)
-    while listening.fileno() >= 0:
+class Acceptor:
+    """Hands every connection to `welcome(socket, host, port)`, on the running loop, until `close`.
+
+    A task that awaits the next connection would lose one that comes at the moment at which it is cancelled.
+    """
+
+    def __init__(self, listening: Socket, welcome: Callable[[Socket, str, int], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        self._welcome = welcome
+        self._pause: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        self._listen()
+
+    def close(self) -> None:
+        """Hand over no more; the listening socket stays open."""
+        self._loop.remove_reader(self._listening)
+        if self._pause is not None:
+            self._pause.cancel()
+
+    def _listen(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
         try:
-            stranger, peername = await loop.sock_accept(listening)
-        except OSError as error:
-            if error.errno != errno.ECONNABORTED:  # else the stranger went away again
-                await asyncio.sleep(_ACCEPT_PAUSE)
-            continue
-        host, port = address_of(peername).host, address_of(peername).port
-        if admits(host):
-            yield stranger, host, port
-        else:
-            stranger.close()
+            stranger, peername = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # the stranger went away again
+        except OSError:
+            self._loop.remove_reader(self._listening)
+            self._pause = self._loop.call_later(_ACCEPT_PAUSE, self._listen)
+            return
+        stranger.setblocking(False)
+        self._welcome(stranger, address_of(peername).host, address_of(peername).port)
 
 
 async def read_clear(connection: Socket) -> bytes:
