@@ -54,6 +54,11 @@ PURE = (
     "catalogue/ranking.py",
     "catalogue/record.py",
     "catalogue/text.py",
+    "classic/doorkeeper.py",
+    "classic/file_names.py",
+    "classic/peer_table.py",
+    "classic/questions.py",
+    "classic/whereabouts.py",
     "content/bitmap.py",
     "content/ledger.py",
     "content/manifest.py",
@@ -66,6 +71,9 @@ PURE = (
     "content/upload_queue.py",
     "overlay/planner/plan.py",
     "overlay/*/messages.py",
+    "overlay/dynamic_query.py",
+    "overlay/flood/tables.py",
+    "overlay/keywords.py",
     "overlay/*/state.py",
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "ssl", "selectors", "subprocess"}
