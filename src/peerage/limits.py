@@ -202,6 +202,12 @@ PLAN_SATISFIED_SHARE = 0.25  # of what is wanted: with so much found, dear overl
 PLAN_FEW = 3  # results that are few, however few are wanted
 PLAN_WAITING = 64  # results of the stages that wait for whoever searches
 HOLDERS_PER_SUBNET = 2  # of one content that count in its rank: addresses in one /24 are cheap to have
+BROWSE_PAGE = 1000  # records of a peer's shares in one answer: 0.3 MB, and 60 ms of checking
+BROWSE_PAGES_SCANNED = 10  # pages looked through for one answer, where few records are in the folder asked for
+BROWSE_PAGES = 4  # answers at work at once: each reads a thousand records
+BROWSE_RATE = 4.0  # pages a second that one link may ask for, and how many at once
+BROWSE_BURST = 20.0
+BROWSE_RECORDS = 20_000  # that one look through a peer's shares takes: 6 MB; below a folder there are fewer
 MERGED_CONTENTS = 1000  # contents in one list of hits
 MERGED_HITS = 200  # hits about one content: its names and holders
 

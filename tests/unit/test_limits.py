@@ -11,7 +11,7 @@ import pytest
 from peerage import limits
 from peerage.identity.address import Address
 from peerage.limits import DEFAULT, Limits
-from peerage.peer.messages import MAX_LISTED_PEERS, Hello, LinkKind, Listed, ListedPeer
+from peerage.peer.messages import MAX_CONTACTS, Contact, Hello, LinkKind, Shuffle
 from peerage.wire.frame import HEADER_BYTES
 from peerage.wire.message import encode
 
@@ -36,7 +36,7 @@ def test_every_bound_is_positive_and_has_a_reason(name: str) -> None:
 def test_no_limit_contradicts_another() -> None:
     assert DEFAULT.tasks_per_link <= DEFAULT.tasks
     assert DEFAULT.connections_per_peer <= DEFAULT.connections_per_address <= DEFAULT.connections
-    assert DEFAULT.neighbours < DEFAULT.connections
+    assert DEFAULT.talk_reserved < DEFAULT.connections // 2
     assert DEFAULT.idle_timeout > 2 * limits.PING_INTERVAL + limits.PING_TIMEOUT
     assert limits.MAX_PART_PAYLOAD < limits.MAX_CONTROL_PAYLOAD <= limits.MAX_BULK_PAYLOAD
     assert limits.MAX_PARTS * limits.MAX_PART_PAYLOAD >= limits.MAX_MANIFEST
@@ -52,8 +52,8 @@ def test_memory_of_one_process_is_bounded() -> None:
 def test_the_longest_framework_messages_fit_into_a_frame() -> None:
     addresses = (LONGEST_ADDRESS,) * limits.MAX_ADDRESSES
     hello = Hello(1, LinkKind.TALK, "a" * 64, addresses, ("f" * 32,) * 32)
-    listed = Listed((ListedPeer(bytes(32), addresses),) * MAX_LISTED_PEERS)  # type: ignore[arg-type]
-    for message in (hello, listed):
+    contacts = (Contact(bytes(32), addresses),) * MAX_CONTACTS  # type: ignore[arg-type]
+    for message in (hello, Shuffle(1, 1, contacts[0], contacts)):
         assert len(encode(message)) < limits.MAX_CONTROL_PAYLOAD + HEADER_BYTES
     assert len(encode(hello)) < 4096, "a hello must fit into what a link reads before anyone listens"
 

@@ -82,13 +82,17 @@ class LinkKeeper:
         """Close what has been idle for long, and come back when the next link may be."""
         self._timer = None
         now = asyncio.get_running_loop().time()
-        watched = [each for each in self._links.talk_links() if each.outgoing and not self.is_held(each.peer_id)]
+        watched = [each for each in self._links.talk_links() if each.outgoing and not self._lasts(each)]
         fresh = [each for each in watched if each.is_busy or now - each.last_used < LINK_IDLE]
         if fresh:
             self._look_in(min(each.last_used for each in fresh) + LINK_IDLE - now)
         for connection in watched:
             if not connection.is_busy and now - connection.last_used >= LINK_IDLE:
                 self._end(connection, "idle")
+
+    def _lasts(self, connection: PeerConnection) -> bool:
+        """Whether a link is held; of two to one peer only that which is used."""
+        return self.is_held(connection.peer_id) and self._links.talk(connection.peer_id) is connection
 
     # --- room -----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
-"""Keeps neighbours up: remembered peers, those that others tell of, and the addresses it was given to begin with.
+"""Keeps neighbours up: carries out what peer.hyparview decides, and gives it the peers to begin with.
 
-Invariant: never more dials at once than DIALS_AT_ONCE, none to a banned peer or to this node itself; a peer that does
-not answer is tried more and more seldom. Only peers that this node has met itself are told to others, and what others
-tell stays hearsay until its key was proved on a link.
+Invariant: the neighbours are held links, and a link that was dialled only to become one is given up when it is none.
+Never are more strangers dialled at once than a few, none of them banned or this node itself; a peer that does not
+answer is tried more and more seldom. Only peers that this node has met itself are told to others, and what others tell
+stays hearsay until its key was proved on a link. Who is a neighbour is not decided here.
 """
 
 from __future__ import annotations
@@ -10,130 +11,140 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from peerage.errors import PeerageError
+from peerage.errors import DialError, LimitError, PeerageError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.limits import (
-    DIAL_PAUSE,
-    DIAL_PAUSE_MAX,
     DIALS_AT_ONCE,
-    EXCHANGE_INTERVAL,
-    MAX_ANCHORS,
     MEET_INTERVAL,
+    NEIGHBOUR_DIAL,
+    NEIGHBOUR_TIMEOUT,
     NEIGHBOURS_WANTED,
+    SHUFFLE_INTERVAL,
 )
+from peerage.peer.anchors import Anchors, Pauses
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Handler
-from peerage.peer.messages import MAX_LISTED_PEERS, Listed, ListedPeer, ListPeers
+from peerage.peer.hyparview import Actions, Ask, Came, HyParView, Send, Standing, Went
+from peerage.peer.messages import (
+    Contact,
+    Disconnect,
+    ForwardJoin,
+    Join,
+    Joined,
+    Neighbour,
+    Neighboured,
+    Shuffle,
+    Shuffled,
+)
 from peerage.peer.service import Service
 from peerage.peer.stabilizers import Stabilizer
-from peerage.peer.table import PeerInfo
+from peerage.peer.subnet import sayable
 from peerage.wire.message import Message
 
 log = logging.getLogger("peerage.peer")
 
+_HOLD: Final = "membership"
+
 
 class Membership(Service):
-    """Dials until there are enough neighbours, and keeps hearing of others."""
+    """The neighbours of a node; `wanted` of them, or all the peers there are if these are fewer."""
 
     name = "membership"
 
     def __init__(self, wanted: int = NEIGHBOURS_WANTED) -> None:
-        self.wanted = wanted
-        self._anchors: dict[Address, None] = {}
-        self._not_before: dict[PeerId, float] = {}  # known peers that did not answer, and when to try again
+        self._wanted = wanted
+        self._view: HyParView
+        self._anchors = Anchors()
+        self._pauses = Pauses()
+        self._dialled: set[PeerId] = set()  # links that exist only to become, or to be, neighbours
+        self._active: list[PeerConnection] | None = None  # computed when asked for
+
+    @property
+    def wanted(self) -> int:
+        """How many neighbours this node seeks; it takes a few more."""
+        return self._wanted
+
+    @wanted.setter
+    def wanted(self, count: int) -> None:
+        self._wanted = count
+        if hasattr(self, "_view"):
+            self._view.wanted = count
+
+    def active(self) -> list[PeerConnection]:
+        """Return the links to the neighbours of the mesh, which are neighbours on both sides."""
+        if self._active is None or not all(each.is_open for each in self._active):
+            found = (self.peer.connection_to(peer_id) for peer_id in self._view.active)
+            self._active = [connection for connection in found if connection is not None]
+        return self._active
 
     def handlers(self) -> Iterable[tuple[type[Message], Handler[Any]]]:
-        """Tell of peers."""
-        return ((ListPeers, self._on_list),)
+        """Take part."""
+        return (
+            (Join, self._on_join),
+            (ForwardJoin, self._on_forward_join),
+            (Neighbour, self._on_neighbour),
+            (Disconnect, self._on_disconnect),
+            (Shuffle, self._on_shuffle),
+            (Shuffled, self._on_shuffled),
+        )
 
     def stabilizers(self) -> Iterable[Stabilizer]:
-        """Look after the neighbours, and ask them for more."""
+        """Look after the neighbours, and exchange remembered peers."""
         return (
             Stabilizer(self.meet, MEET_INTERVAL, at_once=True),
-            Stabilizer(self.exchange, EXCHANGE_INTERVAL),
+            Stabilizer(self._shuffle, SHUFFLE_INTERVAL, jitter=0.5),
         )
+
+    async def start(self) -> None:
+        """Begin with the links that are open."""
+        self._view = HyParView(self.peer.peer_id, self.peer.rng, self._standing, self._wanted, self._now())
+        for connection in self.peer.neighbours():
+            self.peer_connected(connection)
+
+    async def stop(self) -> None:
+        """Hold nothing any more."""
+        for peer_id in self._view.active:
+            self.peer.release(peer_id, _HOLD)
+
+    def peer_connected(self, connection: PeerConnection) -> None:
+        """Ask whoever this node dialled, while neighbours are missing; remember the others."""
+        self._active = None
+        contact = self._contact(connection)
+        if connection.outgoing and self._view.missing > 0:
+            self._do(self._view.ask(contact))
+        elif contact.peer_id not in self._view.active:
+            self._view.passive.add_met(contact, self._now())
+
+    def peer_disconnected(self, connection: PeerConnection) -> None:
+        """Find another if it was a neighbour."""
+        self._active = None
+        self._dialled.discard(connection.peer_id)
+        self._do(self._view.lost(connection.peer_id, self._now()))
+        self._fill()
+
+    # --- where to begin -------------------------------------------------------------------------------------------
 
     def heard_of(self, peer_id: PeerId, *addresses: Address) -> None:
         """Remember a peer that somebody told of, and dial it soon if neighbours are wanted."""
-        if self.peer.add_peer(peer_id, *addresses) and self._missing() > 0:
-            self.peer.spawn(self._dial_known([peer_id]), "meet")
+        if self.peer.add_peer(peer_id, *addresses) and self._view.missing > 0:
+            self._do(self._view.ask(Contact(peer_id, addresses)))
 
     async def join(self, addresses: Sequence[Address]) -> int:
-        """Connect to these addresses, and again while there are too few neighbours; returns how many answer."""
-        for address in addresses:
-            if len(self._anchors) < MAX_ANCHORS:
-                self._anchors[address] = None
+        """Connect to these addresses, and again while there is no neighbour; returns how many answer."""
+        self._anchors.add(addresses)
         return await self._dial_anchors(addresses)
 
     async def meet(self) -> None:
-        """Dial the most useful peers that are known, the anchors, and whom the neighbours tell of."""
-        if self._missing() <= 0:
-            return
-        await self._dial_known(self._candidates())
-        if self._missing() > 0 and self._anchors:
-            await self._dial_anchors(list(self._anchors))
-        if self._missing() > 0 and await self.exchange():
-            await self._dial_known(self._candidates())
-
-    async def exchange(self) -> int:
-        """Ask a neighbour which peers it knows; returns how many were new."""
-        neighbours = self.peer.neighbours()
-        if not neighbours:
-            return 0
-        neighbour = self.peer.rng.choice(neighbours)
-        try:
-            listed = await neighbour.request(ListPeers())
-        except PeerageError as error:
-            log.info("%r told of no peers: %s", neighbour, error)
-            return 0
-        near = neighbour.remote.is_loopback
-        return sum(self.peer.add_peer(each.peer_id, *_tellable(each.addresses, near=near)) for each in listed.peers)
-
-    # --- inside -------------------------------------------------------------------------------------------------
-
-    def _on_list(self, connection: PeerConnection, _message: ListPeers) -> Listed:
-        """Tell a sample of the peers that this node has met, those seen last first."""
-        near = connection.remote.is_loopback
-        met = [each for each in self.peer.table.best() if each.proved and each.peer_id != connection.peer_id]
-        sample = met[: 4 * MAX_LISTED_PEERS]
-        self.peer.rng.shuffle(sample)
-        listed = (ListedPeer(each.peer_id, _tellable(each.addresses, near=near)) for each in sample)
-        return Listed(tuple(each for each in listed if each.addresses)[:MAX_LISTED_PEERS])
-
-    def _missing(self) -> int:
-        return self.wanted - len(self.peer.neighbours())
-
-    def _candidates(self) -> list[PeerId]:
-        """Return whom to dial now, the most useful first."""
-        now = asyncio.get_running_loop().time()
-        self._not_before = {
-            peer_id: at for peer_id, at in self._not_before.items() if self.peer.table.get(peer_id) is not None
-        }
-        return [each.peer_id for each in self.peer.table.best() if self._may_dial(each, now)][: 2 * self._missing()]
-
-    def _may_dial(self, info: PeerInfo, now: float) -> bool:
-        waiting = self._not_before.get(info.peer_id, 0.0) > now
-        return not waiting and self.peer.connection_to(info.peer_id) is None
-
-    async def _dial_known(self, peer_ids: Sequence[PeerId]) -> None:
-        for start in range(0, len(peer_ids), DIALS_AT_ONCE):
-            if self._missing() <= 0:
-                return
-            await asyncio.gather(*(self._dial_one(each) for each in peer_ids[start : start + DIALS_AT_ONCE]))
-
-    async def _dial_one(self, peer_id: PeerId) -> None:
-        try:
-            await self.peer.connect_to(peer_id)
-        except PeerageError as error:
-            log.info("a known peer cannot be reached: %s", error)
-            known = self.peer.table.get(peer_id)
-            pause = min(DIAL_PAUSE * 2 ** min(known.failures if known else 1, 10), DIAL_PAUSE_MAX)
-            self._not_before[peer_id] = asyncio.get_running_loop().time() + pause * self.peer.rng.uniform(0.8, 1.2)
-        else:
-            self._not_before.pop(peer_id, None)
+        """See to it that there are neighbours, and look for those that vanished."""
+        alone = not self._view.active
+        self._fill()
+        if not alone:
+            self._do(self._view.probe(self._now()))
+            self._do(self._view.insist())
+        await self._dial_anchors(self._anchors.due(self._now(), alone=alone))
 
     async def _dial_anchors(self, addresses: Sequence[Address]) -> int:
         answered = 0
@@ -143,14 +154,192 @@ class Membership(Service):
         return answered
 
     async def _dial_anchor(self, address: Address) -> bool:
+        """Dial an address; one that did not answer before may be the way to another part of the network."""
+        linked = {each.peer_id for each in self.peer.connections()}
         try:
-            await self.peer.connect(address)
+            connection = await self.peer.connect(address)
         except PeerageError as error:
             log.info("%s", error)
+            self._anchors.failed(address, self._now())
             return False
+        if connection.peer_id not in linked:
+            self._dialled.add(connection.peer_id)
+        if self._anchors.answered(address):
+            self._do(self._view.ask(self._contact(connection), urgent=True))
         return True
 
+    def _fill(self) -> None:
+        """Ask for neighbours; when nobody is left to ask, take the peers of former days."""
+        if self._view.missing <= 0:
+            return
+        now = self._now()
+        self._do(self._view.fill(now))
+        if self._view.idle and self._pauses.may_seed(now):
+            for info in self.peer.table.best():
+                if len(self._view.passive) >= self._view.passive.size // 2:
+                    break
+                contact = Contact(info.peer_id, info.addresses)
+                if info.peer_id in self._view.active or self._pauses.waiting(info.peer_id, now):
+                    continue
+                if info.proved:
+                    self._view.passive.add_met(contact, now)
+                else:
+                    self._view.passive.add_told(contact, self.peer.peer_id, now)
+            self._do(self._view.fill(now))
 
-def _tellable(addresses: Sequence[Address], *, near: bool) -> tuple[Address, ...]:
-    """Leave out what only this computer can dial, unless the other side is on it too."""
-    return tuple(each for each in addresses if each.is_dialable and (near or not each.is_loopback))
+    # --- what others say ------------------------------------------------------------------------------------------
+
+    def _on_join(self, connection: PeerConnection, _message: Join) -> Joined:
+        told, actions = self._view.joined(self._contact(connection), self._now())
+        self._do(actions)
+        return Joined(_reachable(told, connection))
+
+    def _on_neighbour(self, connection: PeerConnection, message: Neighbour) -> Neighboured:
+        contact = self._contact(connection)
+        answer, actions = self._view.on_neighbour(contact, urgent=message.urgent, now=self._now())
+        self._do(actions)
+        return Neighboured(answer.accepted, _reachable(answer.peers, connection))
+
+    def _on_disconnect(self, connection: PeerConnection, message: Disconnect) -> None:
+        peers = _reachable(message.peers, connection)
+        self._do(self._view.on_disconnect(connection.peer_id, peers, self._now()))
+        self._let_go(connection.peer_id)
+        self._fill()
+
+    def _on_forward_join(self, connection: PeerConnection, message: ForwardJoin) -> None:
+        newcomer = Contact(message.newcomer.peer_id, sayable(message.newcomer.addresses, connection.remote))
+        self._do(self._view.on_forward_join(connection.peer_id, ForwardJoin(newcomer, message.ttl), self._now()))
+
+    def _on_shuffle(self, connection: PeerConnection, message: Shuffle) -> None:
+        origin = message.origin and Contact(
+            message.origin.peer_id, sayable(message.origin.addresses, connection.remote)
+        )
+        checked = Shuffle(message.number, message.ttl, origin, _reachable(message.peers, connection))
+        self._do(self._view.on_shuffle(connection.peer_id, checked, self._now()))
+
+    def _on_shuffled(self, connection: PeerConnection, message: Shuffled) -> None:
+        checked = Shuffled(message.number, _reachable(message.peers, connection))
+        self._do(self._view.on_shuffled(connection.peer_id, checked, self._now()))
+
+    # --- carrying out ---------------------------------------------------------------------------------------------
+
+    def _shuffle(self) -> None:
+        self._do(self._view.shuffle())
+
+    def _do(self, actions: Actions) -> None:
+        for action in actions:
+            if isinstance(action, Send):
+                self._send(action.peer_id, action.message)
+            elif isinstance(action, Ask):
+                self._begin(action)
+            elif isinstance(action, Came):
+                self._active = None
+                self.peer.hold(action.peer_id, _HOLD)
+            elif isinstance(action, Went):
+                self._active = None
+                self.peer.release(action.peer_id, _HOLD)
+
+    def _send(self, peer_id: PeerId, message: Message) -> None:
+        connection = self.peer.connection_to(peer_id)
+        if connection is None:
+            return
+        try:
+            connection.send(_for(message, connection))
+        except PeerageError as error:
+            log.info("%r takes no %s: %s", connection, type(message).__name__, error)
+        if isinstance(message, Disconnect):
+            self._let_go(peer_id)
+
+    def _begin(self, ask: Ask) -> None:
+        try:
+            self.peer.spawn(self._ask(ask), "ask")
+        except LimitError:
+            self._do(self._view.unreachable(ask.contact.peer_id, self._now()))
+
+    async def _ask(self, ask: Ask) -> None:
+        """Ask a peer to be a neighbour; the very first of a node is asked to tell the others, too."""
+        contact = ask.contact
+        try:
+            async with asyncio.timeout(NEIGHBOUR_DIAL):
+                connection = await self._reach(contact)
+            contact = self._contact(connection)
+            if self._view.is_new and ask.urgent:
+                joined = await connection.request(Join(), NEIGHBOUR_TIMEOUT)
+                actions = self._view.entered(contact, _reachable(joined.peers, connection), self._now())
+            else:
+                answer = await connection.request(Neighbour(ask.urgent), NEIGHBOUR_TIMEOUT)
+                checked = Neighboured(answer.accepted, _reachable(answer.peers, connection))
+                actions = self._view.answered(contact, checked, self._now())
+        except (PeerageError, TimeoutError) as error:
+            log.info("a peer is no neighbour: %s", error)
+            self._failed(contact.peer_id)
+        else:
+            self._pauses.answered(contact.peer_id, alone=not self._view.active)
+            self._do(actions)
+        if contact.peer_id not in self._view.active:
+            self._let_go(contact.peer_id)
+
+    async def _reach(self, contact: Contact) -> PeerConnection:
+        """Return a link to a peer: the open one, or one by its addresses in turn."""
+        connection = self.peer.connection_to(contact.peer_id)
+        if connection is not None:
+            return connection
+        error: PeerageError = DialError("no address is known")
+        self._dialled.add(contact.peer_id)
+        for address in contact.addresses:
+            try:
+                return await self.peer.connect(address, contact.peer_id)
+            except PeerageError as failure:
+                error = failure
+        raise error
+
+    def _failed(self, peer_id: PeerId) -> None:
+        """A peer did not answer; that counts against it only while others do."""
+        self._dialled.discard(peer_id)
+        if self.peer.connections():
+            self.peer.table.failed(peer_id)
+        self._pauses.add(peer_id, self._now(), self.peer.rng, alone=not self._view.active)
+        self._do(self._view.unreachable(peer_id, self._now()))
+        self._fill()
+
+    def _let_go(self, peer_id: PeerId) -> None:
+        """Give up a link that was made only to be a neighbour's, unless somebody uses it."""
+        if peer_id not in self._dialled or peer_id in self._view.active:
+            return
+        self._dialled.discard(peer_id)
+        connection = self.peer.connection_to(peer_id)
+        if connection is not None and not connection.is_busy and not self.peer.is_held(peer_id):
+            connection.close("no neighbour any more")
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _contact(self, connection: PeerConnection) -> Contact:
+        known = self.peer.table.get(connection.peer_id)
+        return Contact(connection.peer_id, known.addresses if known is not None else ())
+
+    def _standing(self, peer_id: PeerId) -> Standing:
+        known = self.peer.table.get(peer_id)
+        if known is None:
+            return Standing.NEUTRAL
+        return Standing.BANNED if known.banned else Standing.FRIEND if known.friend else Standing.NEUTRAL
+
+
+def _reachable(contacts: tuple[Contact, ...], connection: PeerConnection) -> tuple[Contact, ...]:
+    """Leave out addresses that the other side cannot dial, or cannot know."""
+    remote = connection.remote
+    checked = tuple(Contact(each.peer_id, sayable(each.addresses, remote)) for each in contacts)
+    return contacts if checked == contacts else tuple(each for each in checked if each.addresses)
+
+
+def _for(message: Message, connection: PeerConnection) -> Message:
+    """Return what the other side may be told of a message."""
+    if isinstance(message, Disconnect):
+        return Disconnect(_reachable(message.peers, connection))
+    if isinstance(message, Shuffle):
+        return Shuffle(message.number, message.ttl, message.origin, _reachable(message.peers, connection))
+    if isinstance(message, Shuffled):
+        return Shuffled(message.number, _reachable(message.peers, connection))
+    return message

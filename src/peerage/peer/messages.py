@@ -13,7 +13,8 @@ from peerage.limits import MAX_ADDRESSES
 from peerage.wire.message import Message, Request
 
 PROTOCOL_VERSION: Final = 1
-MAX_LISTED_PEERS: Final = 16
+MAX_CONTACTS: Final = 16  # in one message
+MAX_WALK: Final = 16  # steps of a random walk that others may ask for; a node cuts them to its own
 
 Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=MAX_ADDRESSES)]
 
@@ -55,22 +56,97 @@ class Quit(Message, frozen=True):
     code: ClassVar[bytes] = b"QUIT"
 
 
-class ListedPeer(msgspec.Struct, frozen=True, array_like=True):
-    """A peer that the answering side has talked to lately."""
+class Contact(msgspec.Struct, frozen=True, array_like=True):
+    """A peer and where it may be dialled; hearsay until its key was proved on a link."""
 
     peer_id: PeerIdField
     addresses: Addresses
 
 
-class Listed(Message, frozen=True):
-    """Some known peers."""
+Contacts = Annotated[tuple[Contact, ...], msgspec.Meta(max_length=MAX_CONTACTS)]
+Ttl = Annotated[int, msgspec.Meta(ge=0, le=MAX_WALK)]
+NUMBER_BITS: Final = 63  # of a random number that ties an answer to a question
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << NUMBER_BITS) - 1)]
 
-    code: ClassVar[bytes] = b"LSTD"
-    peers: Annotated[tuple[ListedPeer, ...], msgspec.Meta(max_length=MAX_LISTED_PEERS)]
+
+class Joined(Message, frozen=True):
+    """You are a neighbour now; some others that the answering side has met."""
+
+    code: ClassVar[bytes] = b"JOND"
+    peers: Contacts
 
 
-class ListPeers(Request[Listed], frozen=True):
-    """Which peers do you know? The deck's LIST."""
+class Join(Request[Joined], frozen=True):
+    """The sender is new here and becomes a neighbour in any case; the deck's JOIN."""
 
-    code: ClassVar[bytes] = b"LIST"
-    reply: ClassVar[type[Message]] = Listed
+    code: ClassVar[bytes] = b"JOIN"
+
+
+class ForwardJoin(Message, frozen=True):
+    """A newcomer on its random walk: where the walk ends it gets a further neighbour."""
+
+    code: ClassVar[bytes] = b"FJOI"
+    newcomer: Contact
+    ttl: Ttl
+
+
+class Neighboured(Message, frozen=True):
+    """Whether the asker is a neighbour now; if not, others to ask."""
+
+    code: ClassVar[bytes] = b"NGHD"
+    accepted: bool
+    peers: Contacts = ()
+
+
+class Neighbour(Request[Neighboured], frozen=True):
+    """Be my neighbour; `urgent`: the sender has none, or has been away, and is not to be refused."""
+
+    code: ClassVar[bytes] = b"NGHB"
+    urgent: bool
+
+
+class Disconnect(Message, frozen=True):
+    """Sender and receiver are neighbours no longer; others to ask instead. The link may stay for other uses."""
+
+    code: ClassVar[bytes] = b"DISC"
+    peers: Contacts = ()
+
+
+class Shuffle(Message, frozen=True):
+    """Peers that the origin has met, on a random walk; None as origin means the sender."""
+
+    code: ClassVar[bytes] = b"SHUF"
+    number: Number
+    ttl: Ttl
+    origin: Contact | None
+    peers: Contacts
+
+
+class Shuffled(Message, frozen=True):
+    """What the end of the walk has met, on the way back."""
+
+    code: ClassVar[bytes] = b"SHFD"
+    number: Number
+    peers: Contacts
+
+
+class DialledBack(Message, frozen=True):
+    """Whether the answering side could dial the asker; `number` goes over the new link as well."""
+
+    code: ClassVar[bytes] = b"DIBD"
+    reached: bool
+
+
+class DialBack(Request[DialledBack], frozen=True):
+    """Dial me at the address where you see me and this port, and say over that link the number."""
+
+    code: ClassVar[bytes] = b"DIBK"
+    number: Number
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class DialProof(Message, frozen=True):
+    """Sent over the link that was dialled back."""
+
+    code: ClassVar[bytes] = b"DIPR"
+    number: Number
