@@ -77,10 +77,23 @@ PURE = (
     "content/upload_queue.py",
     "overlay/planner/plan.py",
     "overlay/*/messages.py",
+    "overlay/dht/book.py",
+    "overlay/dht/contacts.py",
+    "overlay/dht/keeping.py",
+    "overlay/dht/lookup.py",
+    "overlay/dht/parcels.py",
+    "overlay/dht/records.py",
+    "overlay/dht/routing.py",
+    "overlay/dht/rules.py",
+    "overlay/dht/size.py",
+    "overlay/dht/store.py",
+    "overlay/dht/timing.py",
+    "overlay/dht/words.py",
     "overlay/dynamic_query.py",
     "overlay/flood/tables.py",
     "overlay/keywords.py",
     "overlay/*/state.py",
+    "overlay/stamps.py",
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "ssl", "selectors", "subprocess"}
 

@@ -22,6 +22,7 @@ class Refused(StrEnum):
     FOREIGN = "foreign"  # sent straight by a peer that does not hold it
     OFF_TOPIC = "off-topic"  # it does not answer the query
     FORGED = "forged"
+    STALE = "stale"  # of a holder whose time is over
     REPEATED = "repeated"
     UNWANTED = "unwanted"  # this node's own, or of a peer that is banned here
 

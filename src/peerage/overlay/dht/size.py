@@ -1,0 +1,58 @@
+"""How many peers take part, from how near the nearest ones are; and how far a region reaches.
+
+Ids are spread evenly, so the i-th nearest peer to any point is about i steps of SPACE / n away; a least-squares line
+through the distances of one walk gives the step, and the median over many walks keeps Sybils that crowd round a few
+keys from spoiling it. Invariant: with nothing measured, everything is near. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from peerage.overlay.dht.contacts import SPACE
+from peerage.overlay.dht.rules import DhtRules
+
+_MEASUREMENTS: Final = 32
+_LEAST: Final = 8  # distances in one measurement
+
+
+class NetworkSize:
+    """The estimate of one node."""
+
+    __slots__ = ("_rules", "_step", "_steps")
+
+    def __init__(self, rules: DhtRules) -> None:
+        self._rules = rules
+        self._steps: deque[int] = deque(maxlen=_MEASUREMENTS)
+        self._step = SPACE
+
+    def note(self, distances: Sequence[int]) -> None:
+        """Take the distances of the peers nearest to one point, the nearest first; too few say nothing."""
+        if len(distances) < _LEAST:
+            return
+        weighed = sum(rank * distance for rank, distance in enumerate(distances, 1))
+        squares = sum(rank * rank for rank in range(1, len(distances) + 1))
+        self._steps.append(weighed // squares)
+        self._step = max(1, sorted(self._steps)[len(self._steps) // 2])
+
+    @property
+    def peers(self) -> int:
+        """About how many peers take part; 1 when nothing was measured."""
+        return max(1, SPACE // self._step)
+
+    @property
+    def radius(self) -> int:
+        """How far from its key a record is stored: as far as `region` peers are expected to be."""
+        return min(SPACE, self._rules.region * self._step)
+
+    @property
+    def near(self) -> int:
+        """How far from this node a key may be for it to be stored here."""
+        return min(SPACE, self._rules.near * self.radius)
+
+    @property
+    def prefix_bits(self) -> int:
+        """How many leading bits the keys of one region share, so that two or three regions' peers are in a cell."""
+        return max(0, (SPACE // (2 * self.radius)).bit_length() - 1)
