@@ -60,6 +60,14 @@ DIAL_PAUSE = 15.0  # seconds before a peer that did not answer is tried again, d
 DIAL_PAUSE_MAX = 3600.0
 MAX_ANCHORS = 64  # addresses to come back to
 MAX_PAUSES = 2000  # peers that did not answer, each with the time of the next try
+REACH_INTERVAL = 60.0  # seconds between two looks at whether strangers can dial this node
+REACH_CURRENT = 3600.0  # seconds for which it counts that one could, or could not: routers and leases change
+MAX_EVIDENCE = 16  # subnets whose word is kept: two that agree are enough
+DIAL_BACK_TIMEOUT = 6.0  # seconds for a dial that proves it: a router that lets nobody in answers not at all
+DIAL_BACK_PAUSE = 60.0  # seconds between two dials to one host for its sake
+DIAL_BACK_RATE = 1.0  # dials a second for the sake of others, and how many at once
+DIAL_BACK_BURST = 10.0
+MAX_DIALLED_BACK = 1000  # hosts that were dialled lately
 ASKED_AT_MOST = 12  # peers asked to be neighbours at once, those at the end of newcomers' walks included
 
 # --- records, names and addresses ------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ PURE = (
     "peer/messages.py",
     "peer/metrics.py",
     "peer/passive_view.py",
+    "peer/reach_evidence.py",
     "peer/routers.py",
     "peer/subnet.py",
     "peer/ways_back.py",

@@ -330,8 +330,11 @@ class Membership(Service):
 def _reachable(contacts: tuple[Contact, ...], connection: PeerConnection) -> tuple[Contact, ...]:
     """Leave out addresses that the other side cannot dial, or cannot know."""
     remote = connection.remote
-    checked = tuple(Contact(each.peer_id, sayable(each.addresses, remote)) for each in contacts)
-    return contacts if checked == contacts else tuple(each for each in checked if each.addresses)
+    checked = [sayable(each.addresses, remote) for each in contacts]
+    if all(kept and len(kept) == len(each.addresses) for kept, each in zip(checked, contacts, strict=True)):
+        return contacts
+    pairs = zip(contacts, checked, strict=True)
+    return tuple(Contact(each.peer_id, kept) for each, kept in pairs if kept)
 
 
 def _for(message: Message, connection: PeerConnection) -> Message:

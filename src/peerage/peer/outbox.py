@@ -58,6 +58,14 @@ class Outbox:
         if len(self._bytes) > _FULL:
             self.flush()
 
+    def add_frame(self, frame: bytes) -> None:
+        """Add one frame that is encoded already."""
+        self._bytes += frame
+        if not self._flush_comes:
+            self._schedule()
+        if len(self._bytes) > _FULL:
+            self.flush()
+
     def add_empty(self, code: bytes, tag: int) -> None:
         """Add one frame without a payload."""
         self._bytes += encode_header(code, 0, tag)

@@ -15,9 +15,10 @@ from typing import Final
 from peerage.identity.address import Address, literal_ip
 
 NAMES: Final = "names"
+_CACHED: Final = 16_384  # hosts whose text was read lately: reading one takes microseconds, and each message has dozens
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_CACHED)
 def subnet_of(host: str) -> str:
     """Return the subnet of a host, "" for one on a local network or on this computer."""
     literal = literal_ip(host)
@@ -31,18 +32,22 @@ def subnet_of(host: str) -> str:
 
 def subnets_of(addresses: Iterable[Address]) -> tuple[str, ...]:
     """Return the subnets that a peer at these addresses counts for."""
-    return tuple({subnet_of(each.host): None for each in addresses if subnet_of(each.host)})
+    found = dict.fromkeys([subnet_of(each.host) for each in addresses])
+    found.pop("", None)
+    return tuple(found)
 
 
 def sayable(addresses: Iterable[Address], to: Address) -> tuple[Address, ...]:
     """Leave out what the peer at `to` cannot dial, or cannot have learned: addresses of a nearer scope than its own."""
-    scope = _scope(to.host)
-    return tuple(each for each in addresses if each.is_dialable and _scope(each.host) >= scope)
+    scope = max(_scope(to.host), 0)
+    return tuple([each for each in addresses if each.port and _scope(each.host) >= scope])
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_CACHED)
 def _scope(host: str) -> int:
-    """Return 0 for this computer, 1 for a local network, 2 for the world and for names."""
+    """Return 0 for this computer, 1 for a local network, 2 for the world and for names, -1 for no place at all."""
+    if not Address(host, 1).is_dialable:
+        return -1
     literal = literal_ip(host)
     if literal is None:
         return 0 if host == "localhost" else 2
