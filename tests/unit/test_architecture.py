@@ -95,6 +95,14 @@ PURE = (
     "overlay/keywords.py",
     "overlay/*/state.py",
     "overlay/stamps.py",
+    "overlay/index/answers.py",
+    "overlay/index/comparison.py",
+    "overlay/index/gate.py",
+    "overlay/index/known.py",
+    "overlay/index/ledger.py",
+    "overlay/index/messages.py",
+    "overlay/index/rules.py",
+    "overlay/index/signed.py",
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "ssl", "selectors", "subprocess"}
 

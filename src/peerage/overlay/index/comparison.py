@@ -1,0 +1,57 @@
+"""Whether an index leaves out what it has: its answer is compared with those of the others that were asked the same.
+
+A holder's lease names the indexes it has registered with. So when one index tells of a record and another, named in the
+same lease and not at the end of its room, does not, the second one has left it out. What is younger than GRACE
+does not count, as it may still be on its way.
+Invariant: an index is never accused because of another's word, only of a lease that the holder signed. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from peerage.identity.keys import PeerId
+from peerage.limits import INDEX_SKEW
+from peerage.overlay.index.answers import Told
+from peerage.overlay.index.signed import tag_of
+
+GRACE: Final = 60  # seconds in which what was registered must be found
+
+
+class Compared(NamedTuple):
+    """What one index should have told, and what of it it did not tell."""
+
+    peer_id: PeerId
+    compared: int
+    omitted: int
+
+
+class Comparison:
+    """The answers to one question; bounded by the hits of that question."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._told: dict[PeerId, set[bytes]] = {}
+        self._named: dict[bytes, tuple[bytes, ...]] = {}  # by what was told: the tags of those that should tell it
+        self._whole: list[PeerId] = []
+
+    def note(self, index: PeerId, told: Told, now: float) -> None:
+        """An index told something that was checked; `now` is the time of day."""
+        self._told.setdefault(index, set()).add(told.key)
+        lease = told.lease
+        if max(lease.issued, told.issued) + GRACE < now and now + INDEX_SKEW < lease.expires:
+            self._named.setdefault(told.key, lease.indexes)
+
+    def ended(self, index: PeerId) -> None:
+        """An index has told all that it wants to tell."""
+        self._whole.append(index)
+
+    def verdicts(self) -> Iterator[Compared]:
+        """Say of each index that has answered whole and had room for more what it should have told."""
+        for index in self._whole:
+            told = self._told.get(index, set())
+            if len(told) >= self._wanted:
+                continue
+            due = [key for key, tags in self._named.items() if tag_of(index) in tags]
+            yield Compared(index, len(due), sum(key not in told for key in due))
