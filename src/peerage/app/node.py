@@ -11,9 +11,10 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from peerage.app import listening
 from peerage.app.addresses import own_addresses
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
+from peerage.app.browsing import ADMITS, PeerShares, own_page
 from peerage.app.config import Config, LimitSettings
 from peerage.app.fetching import Fetching, FetchParts, Locator
 from peerage.app.home import Home
@@ -52,9 +54,11 @@ from peerage.identity.link import LinkSource
 from peerage.identity.network import Network
 from peerage.limits import SEARCH_SECONDS
 from peerage.overlay.base import Budget
+from peerage.overlay.browse import Browsing
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
+from peerage.peer.reachability import Reachability
 from peerage.peer.stabilizers import Stabilizer
 from peerage.transport.tcp import SystemClock, TcpTransport
 
@@ -80,9 +84,11 @@ class Node:
         self.sharing: Sharing
         self.fetching: Fetching
         self.neighbours: Neighbours
+        self.shelves: PeerShares
         self.transfers: Transfers
         self.exchange: ContentExchange
         self.membership: Membership
+        self.reachability: Reachability
         self.overlays: Overlays
         self._searching: SearchParts
         self._recent: RecentHits
@@ -155,6 +161,10 @@ class Node:
         """
         wish = Wish(text=text, limit=limit, seconds=seconds, budget=budget or Budget())
         return SearchRun(self._searching, wish, self._recent)
+
+    def browse(self, peer: str, path: str = "") -> AsyncGenerator[models.HitFound | models.BrowseEnded, None]:
+        """Look through what a peer shares, below a folder ("music/old") or all of it; see PeerShares.look."""
+        return self.shelves.look(peer, path)
 
     async def get(
         self, target: str | models.Hit, into: str | Path | None = None, *, only: str | None = None
@@ -252,6 +262,7 @@ class Node:
         peer = self.peer
         self.exchange = ContentExchange([LibraryHoldings(library, reader).find])
         self.membership = Membership()
+        self.reachability = Reachability()
         shelf = CatalogueShelf(database, peer.peer_id, self._serving)
         self.overlays = Overlays(OverlayParts(self.config, database, shelf, self.membership))
         planner = self.overlays.planner
@@ -264,6 +275,8 @@ class Node:
         self._publication = Publication(library, database, self.exchange, planner)
         self.sharing = Sharing(library, database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
+        browsing = Browsing(partial(own_page, database), ADMITS[self.config.browse])
+        self.shelves = PeerShares(peer, browsing, self.neighbours, recent)
         self.fetching = Fetching(
             FetchParts(
                 peer,
@@ -277,10 +290,10 @@ class Node:
         )
         self._recent = recent
         self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer))
-        for service in (self._upkeep, self.exchange, *self.overlays.services, arrivals):
+        for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
             await peer.mount(service)
         await self._listen()
-        for later in (self.transfers, self.membership, self._publication):
+        for later in (self.transfers, self.membership, self.reachability, self._publication):
             await peer.mount(later)
         await self._begin(recent)
 
@@ -295,7 +308,9 @@ class Node:
     async def _look_at_interfaces(self) -> None:
         """Learn this computer's addresses: it may have moved to another network."""
         places = await self.peer.in_thread(own_addresses, self._listening)
-        self._myself = sources_of([(self.peer.peer_id, places)])
+        before, self._myself = self._myself, sources_of([(self.peer.peer_id, places)])
+        if before and before != self._myself:
+            self.reachability.addresses_changed()
 
     async def _begin(self, recent: RecentHits) -> None:
         self._apply(self.config.limits)
@@ -309,6 +324,9 @@ class Node:
 
     async def _join(self, addresses: Sequence[Address]) -> None:
         await self.membership.join(addresses)
+        for connection in self.peer.neighbours():
+            if connection.dialled in addresses:
+                self.peer.hold(connection.peer_id, "user")
 
     def _apply(self, limits: LimitSettings) -> None:
         self.transfers.set_limits(limits.down, limits.up)
