@@ -37,6 +37,17 @@ class Neighbours:
         info = self._peer.table.get(connection.peer_id) or PeerInfo(peer_id=connection.peer_id)
         return views.peer_view(info, connection, await _latency(connection))
 
+    async def reach(self, said: str) -> PeerConnection:
+        """Return a connection to a peer, named by its id, its beginning, its name or an address.
+
+        Raises LocalError when nobody knows it, or what went wrong.
+        """
+        text = said.strip()
+        if ":" in text:
+            return await self._dial(text)
+        peer_id = self._find(text).peer_id
+        return self._peer.connection_to(peer_id) or await self._peer.connect_to(peer_id)
+
     async def peers(self) -> list[models.PeerEntry]:
         """Return all peers, connected ones first, then the most useful; asks the connected ones how far they are."""
         connected = {each.peer_id: each for each in self._peer.neighbours() if each.is_open}

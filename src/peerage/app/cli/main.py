@@ -36,6 +36,7 @@ _MODULES: Final = {
     "library": "sharing",
     "link": "sharing",
     "search": "finding",
+    "browse": "browsing",
     "get": "fetching",
     "transfers": "transfers",
     "pause": "transfers",
@@ -69,7 +70,9 @@ class _Commands(TyperGroup):
             return None
         module = importlib.import_module(f"peerage.app.cli.{_MODULES[cmd_name]}")
         if cmd_name in _GROUPS:
-            return get_command(module.group)
+            group = get_command(module.group)
+            group.name = cmd_name
+            return group
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, context_settings=_SETTINGS.get(cmd_name))(
             getattr(module, _RENAMED.get(cmd_name, cmd_name))
