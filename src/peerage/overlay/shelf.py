@@ -5,8 +5,8 @@ Invariant: a shelf tells only of what this node itself has; who may hear of it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 from peerage.catalogue.database import Database
 from peerage.catalogue.query import Query
@@ -31,6 +31,14 @@ class Shelf(Protocol):
         """Return the ids of contents that this node has in part and serves as far as it has them."""
 
 
+@runtime_checkable
+class ListedShelf(Shelf, Protocol):
+    """A shelf that can also be gone through; only of such a one can neighbours be told in advance what is on it."""
+
+    def own(self) -> AsyncIterator[Sequence[Record]]:
+        """Go through all of this node's records, in pages."""
+
+
 class CatalogueShelf:
     """The shelf of a node: its records are in the database; `fetching` lists the downloads that are served."""
 
@@ -52,6 +60,10 @@ class CatalogueShelf:
         if own := await self._database.own_by_content(content_id):
             return min(record.visibility for record in own)
         return Visibility.LINK if content_id in self._fetching() else None
+
+    def own(self) -> AsyncIterator[Sequence[Record]]:
+        """Go through this node's own records."""
+        return self._database.own()
 
     def fetching(self) -> Iterable[bytes]:
         """Return what is being downloaded."""

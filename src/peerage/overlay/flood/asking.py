@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import suppress
 from typing import Generic, NamedTuple
-
-import msgspec
 
 from peerage.catalogue.query import Query
 from peerage.identity.keys import PeerId
@@ -18,7 +17,9 @@ from peerage.limits import QUESTION_HITS
 from peerage.overlay.base import Cost, FoundT, Hit, Holder, Request
 from peerage.overlay.checks import Refused, check_hit
 from peerage.overlay.flood.messages import HolderFound, RecordsFound
-from peerage.peer.metrics import Metrics
+from peerage.overlay.flood.sending import Sender
+from peerage.overlay.flood.widening import Widening
+from peerage.peer.peer import Peer
 
 Answer = RecordsFound | HolderFound
 
@@ -27,15 +28,9 @@ class Arrived(NamedTuple):
     """An answer with one link more on its count and only addresses that may be dialled."""
 
     answer: Answer
+    link: PeerId  # of the neighbour that it came from
     sender: bytes | None  # the public key of the answering peer, when it sent this itself
     size: int  # bytes of the message as it came
-
-
-class AskerView(msgspec.Struct, frozen=True):
-    """What readers need of the node that asks."""
-
-    peer_id: PeerId
-    is_banned: Callable[[PeerId], bool]
 
 
 Reader = Callable[[Answer, bytes | None], Iterator[FoundT | Refused]]
@@ -44,7 +39,7 @@ Reader = Callable[[Answer, bytes | None], Iterator[FoundT | Refused]]
 class HitReader:
     """Reads hits out of the answers to one query, each once."""
 
-    def __init__(self, query: Query, asker: AskerView) -> None:
+    def __init__(self, query: Query, asker: Peer) -> None:
         self._query = query
         self._asker = asker
         self._known: set[bytes] = set()  # of records given out; bounded by the hits of one question
@@ -62,7 +57,7 @@ class HitReader:
         if isinstance(record, Refused):
             return record
         holder = record.peer_id
-        if holder == self._asker.peer_id or self._asker.is_banned(holder):
+        if holder == self._asker.peer_id or _is_banned(self._asker, holder):
             return Refused.UNWANTED
         self._known.add(raw)
         return Hit(record, Holder(holder, answer.addresses), answer.hops)
@@ -71,7 +66,7 @@ class HitReader:
 class HolderReader:
     """Reads holders out of the answers to one question, each once."""
 
-    def __init__(self, asker: AskerView) -> None:
+    def __init__(self, asker: Peer) -> None:
         self._asker = asker
         self._known: set[PeerId] = set()
 
@@ -84,22 +79,29 @@ class HolderReader:
         holder = answer.peer_id
         if holder in self._known:
             return Refused.REPEATED
-        if holder == self._asker.peer_id or self._asker.is_banned(holder):
+        if holder == self._asker.peer_id or _is_banned(self._asker, holder):
             return Refused.UNWANTED
         self._known.add(holder)
         return Holder(holder, answer.addresses)
 
 
-class Asking(Generic[FoundT]):
-    """One question under way, from `begin` until its request's deadline."""
+def _is_banned(asker: Peer, peer_id: PeerId) -> bool:
+    known = asker.table.get(peer_id)
+    return known is not None and known.banned
 
-    def __init__(self, request: Request, read: Reader[FoundT], metrics: Metrics) -> None:
+
+class Asking(Generic[FoundT]):
+    """One question under way, from `begin` until there is enough, nothing more can come, or the time is over."""
+
+    def __init__(self, request: Request, read: Reader[FoundT], widening: Widening, sender: Sender) -> None:
         self.cost = Cost()
         self._request = request
         self._read = read
-        self._metrics = metrics
+        self._widening = widening
+        self._sender = sender
         self._inbox: asyncio.Queue[Arrived | None] = asyncio.Queue(QUESTION_HITS + 1)  # None: it is over
         self._started = 0.0
+        self._next_step = 0.0  # loop time
 
     def begin(self, now: float) -> None:
         """The search begins; `now` is loop time in seconds."""
@@ -114,27 +116,23 @@ class Asking(Generic[FoundT]):
         if not self._inbox.full():
             self._inbox.put_nowait(None)
 
-    def note_sent(self, size: int) -> None:
-        """The question went to one more peer, in `size` bytes."""
-        self.cost.peers_asked += 1
-        self.cost.messages_sent += 1
-        self.cost.bytes_sent += size
-
     def offer(self, arrived: Arrived) -> bool:
         """Take an answer; False when the search has had enough."""
         if self.cost.exceeds(self._request.budget) or self._inbox.qsize() >= QUESTION_HITS:
             return False
         self.cost.messages_received += 1
         self.cost.bytes_received += arrived.size
+        self._widening.note_answer(arrived.link, arrived.answer.hops, self._now())
         self._inbox.put_nowait(arrived)
         return True
 
     async def results(self) -> AsyncGenerator[FoundT, None]:
-        """Yield results as they come, until there are enough, the budget is used up or the time is over."""
+        """Ask, and yield results as they come, until there are enough or no more can be had."""
         while (arrived := await self._next()) is not None:
             for found in self._read(arrived.answer, arrived.sender):
                 if isinstance(found, Refused):
-                    self._refuse(found)
+                    self.cost.refused += 1
+                    self._sender.refuse(found)
                     continue
                 self.cost.note_found(arrived.answer.hops, self._now() - self._started)
                 yield found
@@ -142,18 +140,27 @@ class Asking(Generic[FoundT]):
                     return
 
     async def _next(self) -> Arrived | None:
-        if self._inbox.empty() and self.cost.exceeds(self._request.budget):
-            return None
-        try:
-            async with asyncio.timeout_at(self._started + self._request.seconds):
-                await asyncio.sleep(0)  # checking a full answer takes milliseconds: others get their turn in between
-                return await self._inbox.get()
-        except TimeoutError:
-            return None
+        """Return what arrives next, and ask further whenever it is time; None when the search is over."""
+        deadline = self._started + self._request.seconds
+        await asyncio.sleep(0)  # a full answer takes milliseconds to check: others get their turn in between
+        while self._inbox.empty():
+            now = self._now()
+            if now >= deadline or self.cost.exceeds(self._request.budget):
+                return None
+            if now >= self._next_step and not self._widen():
+                return None
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(min(self._next_step, deadline)):
+                    return await self._inbox.get()
+        return self._inbox.get_nowait() if self._now() < deadline else None
 
-    def _refuse(self, reason: Refused) -> None:
-        self.cost.refused += 1
-        self._metrics.count("flood_refused", reason)
+    def _widen(self) -> bool:
+        """Ask whom it is time to ask; False when there is nobody left, and no answer to wait for."""
+        wait = self._widening.step(self.cost, self._sender, self._now())
+        if wait is None:
+            return False
+        self._next_step = self._now() + wait
+        return True
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -18,7 +18,9 @@ from peerage.limits import (
     MAX_QUERY_CHARS,
     MAX_RECORD_BYTES,
     MAX_SEARCH_HITS,
+    MAX_TABLE_DEPTH,
 )
+from peerage.overlay.keywords import MAX_BITS
 from peerage.peer.messages import Addresses
 from peerage.wire.message import Message
 
@@ -76,6 +78,43 @@ class HolderFound(Finding, frozen=True):
     code: ClassVar[bytes] = b"HELD"
     peer_id: PeerIdField
     private: bool = False
+
+
+class TableUpdate(Message, frozen=True):
+    """A keyword table (overlay/keywords.py) of the sender (level 0), or of all its neighbours merged (level 1).
+
+    `patch`: `data` is the difference to the table of the number before. `bits` 0: there is no table, ask in any case.
+    `more`: the rest of `data` follows. `links` is how many the sender has; `private`: it has more for the receiver
+    than its tables tell.
+    """
+
+    code: ClassVar[bytes] = b"TABL"
+    level: Annotated[int, msgspec.Meta(ge=0, lt=MAX_TABLE_DEPTH)]
+    number: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+    bits: Annotated[int, msgspec.Meta(ge=0, le=MAX_BITS)]
+    patch: bool
+    more: bool
+    links: _Small
+    private: bool
+    data: Annotated[bytes, msgspec.Meta(max_length=MAX_PART_PAYLOAD)]
+
+
+class Family(msgspec.Struct, frozen=True):
+    """The messages of one overlay that floods, and what its counters are called.
+
+    `direct`: whoever answers holds what it tells of. Otherwise answers are about others, and must be public.
+    """
+
+    name: str
+    find_records: type[FindRecords]
+    find_holders: type[FindHolders]
+    records_found: type[RecordsFound]
+    holder_found: type[HolderFound]
+    table_update: type[TableUpdate]
+    direct: bool = True
+
+
+FLOOD: Final = Family("flood", FindRecords, FindHolders, RecordsFound, HolderFound, TableUpdate)
 
 
 def cut_into_messages(records: Iterable[bytes]) -> Iterator[tuple[bytes, ...]]:

@@ -47,7 +47,7 @@ def test_a_question_in_a_ring_dies():
         assert sum(asked) == 7  # each of the others once, and twice where the two halves meet
         assert sum(node.metric("flood_dropped", "duplicate") for node in nodes) == 2
 
-    in_memory(main)
+    in_memory(main, dynamic=None, table_depth=0)
 
 
 def test_a_question_goes_no_farther_than_its_ttl():
@@ -59,18 +59,21 @@ def test_a_question_goes_no_farther_than_its_ttl():
         assert [hit.hops for hit in hits] == [1, 2]
         assert nodes[3].metric("flood_questions") == 0
 
-    in_memory(main)
+    in_memory(main, dynamic=None, max_ttl=2, table_depth=0)
 
 
-def test_ttl_of_others_is_clamped():
+def test_a_ttl_above_all_bounds():
     async def main(world):
         nodes = await world.chain(MAX_SEARCH_TTL + 2)
         link = await attacker(world, nodes[0])
-        link.send(question(ttl=255))
+        link.send(question(1, ttl=MAX_SEARCH_TTL))
+        link.send(question(2, ttl=MAX_SEARCH_TTL + 1))
+        link.send(question(3, ttl=255))
         await asyncio.sleep(world.patience)
-        assert [node.metric("flood_questions") for node in nodes] == [1] * MAX_SEARCH_TTL + [0, 0]
+        assert [node.metric("flood_questions") for node in nodes] == [3] + [1] * (MAX_SEARCH_TTL - 1) + [0, 0]
+        assert nodes[0].metric("flood_dropped", "ttl") == 2
 
-    in_memory(main)
+    in_memory(main, table_depth=0)
 
 
 def test_a_bad_query_is_counted_and_goes_no_further():
@@ -190,7 +193,7 @@ def test_a_relay_drops_what_is_no_record():
         refused = {reason: relay.metric("flood_refused", reason) for reason in ("malformed", "private", "foreign")}
         assert refused == {"malformed": 1, "private": 1, "foreign": 1}
 
-    in_memory(main)
+    in_memory(main, dynamic=None)
 
 
 def test_a_neighbour_cannot_say_that_somebody_else_has_it():
@@ -207,7 +210,7 @@ def test_a_neighbour_cannot_say_that_somebody_else_has_it():
         assert await asker.locate(content_of("x"), deadline=world.patience) == []
         assert asker.metric("flood_refused", "foreign") == 1
 
-    in_memory(main)
+    in_memory(main, dynamic=None)
 
 
 def test_hits_of_a_banned_peer_are_left_out():
@@ -364,7 +367,7 @@ def test_the_cost_counts_every_message_of_the_asker():
         assert cost.first_found == pytest.approx(0.1, abs=0.01)  # there and back
         assert cost.seconds == pytest.approx(world.patience, abs=0.01)
 
-    in_memory(main)
+    in_memory(main, dynamic=None, table_depth=0)
 
 
 def test_a_wildcard_listener_is_found_where_its_neighbour_sees_it():

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from peerage.errors import LimitError
 from peerage.identity.keys import PeerId
-from peerage.overlay.flood.state import AnswerSize, Dropped, FloodRules, FloodState, Passage
+from peerage.overlay.flood.state import AnswerSize, Dropped, FloodRules, FloodState, Onward, Passage
 
 A, B, C = (PeerId(letter * 32) for letter in (b"a", b"b", b"c"))
 Q1, Q2 = b"1" * 16, b"2" * 16
@@ -19,15 +19,20 @@ def size(hits: int = 1, hops: int = 0, length: int = 100) -> AnswerSize:
 
 
 def test_a_question_goes_on_with_one_link_less():
-    assert state().take_question(Q1, 4, A, 0.0) == 3
+    assert state().take_question(Q1, 4, A, 0.0) == Onward(3, first=True, fair=True)
 
 
 def test_the_last_link_is_only_answered():
-    assert state().take_question(Q1, 1, A, 0.0) == 0
+    assert state().take_question(Q1, 1, A, 0.0) == Onward(0, first=True, fair=True)
 
 
-def test_ttl_of_others_is_clamped():
-    assert state(max_ttl=5).take_question(Q1, 255, A, 0.0) == 4
+def test_a_question_goes_no_farther_than_this_node_allows():
+    assert state(max_ttl=5).take_question(Q1, 7, A, 0.0) == Onward(4, first=True, fair=True)
+
+
+@pytest.mark.parametrize("ttl", [8, 9, 255])
+def test_a_ttl_above_all_bounds_is_dropped(ttl):
+    assert state().take_question(Q1, ttl, A, 0.0) is Dropped.TTL
 
 
 def test_a_question_without_ttl_is_dropped():
@@ -38,7 +43,21 @@ def test_a_question_is_taken_once():
     flood = state()
     flood.take_question(Q1, 4, A, 0.0)
     assert flood.take_question(Q1, 4, B, 1.0) is Dropped.DUPLICATE
-    assert flood.take_question(Q1, 7, A, 1.0) is Dropped.DUPLICATE
+    assert flood.take_question(Q1, 3, A, 1.0) is Dropped.DUPLICATE
+
+
+def test_a_copy_that_may_travel_farther_goes_on_but_is_not_answered_again():
+    flood = state()
+    flood.take_question(Q1, 1, A, 0.0)
+    assert flood.take_question(Q1, 4, B, 0.1) == Onward(3, first=False, fair=True)
+    assert flood.take_question(Q1, 4, C, 0.2) is Dropped.DUPLICATE
+    assert flood.take_answer(Q1, C, size(), 0.3) == Passage(A, 1)  # the way back stays the fastest
+
+
+def test_in_2001_a_copy_that_was_faster_hides_those_that_could_travel_farther():
+    flood = FloodState(FloodRules.classic_2001(), 0.0)
+    flood.take_question(Q1, 1, A, 0.0)
+    assert flood.take_question(Q1, 4, B, 0.1) is Dropped.DUPLICATE
 
 
 def test_own_question_that_comes_back_is_dropped():
@@ -51,15 +70,15 @@ def test_own_question_that_comes_back_is_dropped():
 def test_questions_are_forgotten_after_their_time():
     flood = state(seen_seconds=10.0)
     flood.take_question(Q1, 4, A, 0.0)
-    assert flood.take_question(Q1, 4, A, 10.0) == 3
+    assert flood.take_question(Q1, 4, A, 10.0) == Onward(3, first=True, fair=True)
 
 
 def test_a_link_brings_no_more_than_its_rate():
     flood = state(incoming_rate=2.0, incoming_burst=3.0)
     verdicts = [flood.take_question(bytes([number]) * 16, 4, A, 0.0) for number in range(5)]
-    assert verdicts == [3, 3, 3, Dropped.RATE, Dropped.RATE]
-    assert flood.take_question(b"x" * 16, 4, B, 0.0) == 3
-    assert flood.take_question(b"y" * 16, 4, A, 0.5) == 3
+    assert verdicts == [Onward(3, first=True, fair=True)] * 3 + [Dropped.RATE] * 2
+    assert flood.take_question(b"x" * 16, 4, B, 0.0) == Onward(3, first=True, fair=True)
+    assert flood.take_question(b"y" * 16, 4, A, 0.5) == Onward(3, first=True, fair=True)
     assert flood.take_question(b"z" * 16, 4, A, 0.5) is Dropped.RATE
 
 
@@ -68,6 +87,37 @@ def test_a_link_is_sent_no_more_than_its_rate():
     assert [flood.may_relay(A, 0.0) for _ in range(3)] == [True, True, False]
     assert flood.may_relay(B, 0.0)
     assert flood.may_relay(A, 1.0)
+
+
+def test_one_who_asks_much_leaves_half_of_each_link_to_the_others():
+    flood = state(relayed_burst=40.0, incoming_burst=100.0)
+
+    def relayed(link, count, start):
+        passed = 0
+        for number in range(start, start + count):
+            onward = flood.take_question(number.to_bytes(16, "big"), 4, link, 0.0)
+            passed += flood.may_relay(C, 0.0, fair=onward.fair)
+        return passed
+
+    assert relayed(B, 1, 0) == 1
+    assert 10 <= relayed(A, 60, 100) <= 20
+    assert relayed(B, 15, 1) == 15
+
+
+def test_alone_one_may_use_all_of_a_link():
+    flood = state(relayed_burst=10.0)
+    fair = [flood.take_question(number.to_bytes(16, "big"), 4, A, 0.0).fair for number in range(12)]
+    assert [flood.may_relay(C, 0.0, fair=each) for each in fair] == [True] * 10 + [False] * 2
+
+
+def test_what_a_link_brought_long_ago_counts_no_more():
+    flood = state(incoming_burst=100.0)
+    for number in range(50):
+        flood.take_question(number.to_bytes(16, "big"), 4, A, 0.0)
+    flood.take_question(b"b" * 16, 4, B, 0.0)
+    assert not flood.take_question(b"a" * 16, 4, A, 0.0).fair
+    flood.take_question(b"c" * 16, 4, B, 60.0)
+    assert flood.take_question(b"d" * 16, 4, A, 60.0).fair
 
 
 def test_an_honest_node_stays_below_what_its_neighbours_take():
@@ -165,7 +215,7 @@ def test_a_lost_link_is_forgotten():
     flood.take_question(Q1, 4, A, 0.0)
     assert flood.take_question(Q2, 4, A, 0.0) is Dropped.RATE
     flood.forget_link(A)
-    assert flood.take_question(Q2, 4, A, 0.0) == 3
+    assert flood.take_question(Q2, 4, A, 0.0) == Onward(3, first=True, fair=True)
 
 
 def test_the_tables_are_bounded_and_own_questions_stay():
@@ -184,16 +234,16 @@ def test_the_tables_are_bounded_and_own_questions_stay():
         st.tuples(st.integers(0, 3), st.integers(0, 255), st.sampled_from([A, B, C]), st.floats(0, 5)), max_size=60
     )
 )
-def test_whatever_comes_each_question_goes_on_once_and_not_far(events):
+def test_whatever_comes_each_copy_goes_on_farther_and_none_too_far(events):
     flood = state(max_ttl=7)
-    now, taken = 0.0, []
+    now, taken = 0.0, {}
     for number, ttl, link, pause in events:
         now = min(now + pause, 119.0)  # within the time for which questions are remembered
         verdict = flood.take_question(bytes([number]) * 16, ttl, link, now)
-        if isinstance(verdict, int):
-            assert 0 <= verdict < 7
-            taken.append(number)
-    assert len(taken) == len(set(taken))
+        if isinstance(verdict, Onward):
+            assert taken.get(number, -1) < verdict.ttl < 7
+            assert verdict.first == (number not in taken)
+            taken[number] = verdict.ttl
 
 
 @given(st.lists(st.tuples(st.sampled_from([B, C]), st.integers(1, 64), st.integers(0, 9), st.integers(1, 65536))))

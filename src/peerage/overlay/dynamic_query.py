@@ -1,0 +1,157 @@
+"""Dynamic querying: ask few, see how common the thing is, and widen only as far as that takes.
+
+A question first goes where keyword tables say that there may be an answer, or, when they say nothing, to all links just
+beyond what they cover, which costs one message each. Answers divided by the hosts reached so far tell how common the
+thing is; from that follows how many hosts are still needed, and so the smallest ttl and the fewest links that should
+do. What nobody had so far is looked for one link farther, all round.
+
+Invariant: no link is asked twice with the same or a smaller ttl, none beyond `max_ttl`, and once enough was found,
+nobody is asked any more. When answers arrive, and how questions travel, is not known here. Pure: time is an argument.
+
+Source: A. Fisk, Gnutella Dynamic Query Protocol 0.1 (2003). Other than there, one question id serves all steps (who
+has answered does not answer again), and a step asks several links at once when one cannot reach the hosts needed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import msgspec
+
+from peerage.identity.keys import PeerId
+from peerage.limits import (
+    DYNAMIC_HOP_LEAST,
+    DYNAMIC_HOP_MOST,
+    DYNAMIC_HOP_SECONDS,
+    DYNAMIC_PROBES,
+    MAX_LINK_DEGREE,
+)
+
+_OVERLAP = 0.8  # of the hosts that a tree of that depth would have: ways meet, and hosts are reached twice
+_PATIENCE = 1.5  # times the slowest answer so far, for those that take longer
+_SHARE = 0.25  # of the time left, for one step at the most
+_SMOOTHING = 0.3  # weight of one more answer
+
+
+class QueryRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How a question widens; seconds are for one hop there and back."""
+
+    probes: int = DYNAMIC_PROBES
+    hop_seconds: float = DYNAMIC_HOP_SECONDS
+    hop_least: float = DYNAMIC_HOP_LEAST
+    hop_most: float = DYNAMIC_HOP_MOST
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A link that can be asked: how many links the peer there has, and the smallest ttl that makes sense there."""
+
+    link: PeerId
+    degree: int
+    near: int
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """What a question is to reach: results, within so many hops, until a time in seconds."""
+
+    wanted: int
+    max_ttl: int
+    depth: int  # hops that tables cover
+    deadline: float
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Whom to ask now and with which ttl, and how long to wait, in seconds, before the next step is thought about."""
+
+    asks: tuple[tuple[PeerId, int], ...]
+    wait: float
+
+
+class DynamicQuery:
+    """One question as it widens; call `next` at once and again whenever the wait of a step is over."""
+
+    def __init__(self, rules: QueryRules, goal: Goal, targets: Sequence[Target], rng: random.Random) -> None:
+        self._rules = rules
+        self._goal = goal
+        self._targets = list(targets)
+        rng.shuffle(self._targets)
+        self._targets.sort(key=lambda target: target.near)
+        self._asked: dict[PeerId, int] = {}  # the largest ttl so far
+        self._hop = rules.hop_seconds
+        self._reach = 0  # the ttl up to which everybody was asked
+
+    @property
+    def hosts(self) -> float:
+        """How many hosts the question has reached so far, by the theory of trees."""
+        return sum(horizon(target.degree, self._asked.get(target.link, 0)) for target in self._targets)
+
+    def note_answer(self, hops: int, seconds: float) -> None:
+        """An answer came from so far away, so long after the question had been sent there."""
+        self._hop += _SMOOTHING * (_PATIENCE * seconds / max(1, hops) - self._hop)
+
+    def next(self, found: int, now: float) -> Step | None:
+        """Return the next step; None when enough was found, or nobody is left who could be asked."""
+        if found >= self._goal.wanted:
+            return None
+        asks = self._probe() if not self._asked else self._satisfying(found) if found else ()
+        if not asks:
+            asks = self._all_round(now)
+        if not asks:
+            return None
+        self._asked.update(asks)
+        wait = self._wait(max(ttl for _, ttl in asks))
+        return Step(tuple(asks), min(wait, _SHARE * max(0.0, self._goal.deadline - now)))
+
+    # --- whom ---------------------------------------------------------------------------------------------------------
+
+    def _probe(self) -> list[tuple[PeerId, int]]:
+        """Ask a few of those whose tables say that there may be something."""
+        hopeful = (target for target in self._targets if target.near <= min(self._goal.depth, self._goal.max_ttl))
+        return [(target.link, target.near) for target, _ in zip(hopeful, range(self._rules.probes), strict=False)]
+
+    def _satisfying(self, found: int) -> list[tuple[PeerId, int]]:
+        """Ask as few links as near as should bring what is still missing; nobody when even all would not."""
+        needed = (self._goal.wanted - found) * self.hosts / found
+        for ttl in range(1, self._goal.max_ttl + 1):
+            asks, covered = [], 0.0
+            for target, gain in self._gains(ttl):
+                asks.append((target.link, ttl))
+                covered += gain
+                if covered >= needed:
+                    return asks
+        return []
+
+    def _gains(self, ttl: int) -> list[tuple[Target, float]]:
+        """Return which links a ttl would add hosts at, and how many."""
+        gains = []
+        for target in self._targets:
+            asked = self._asked.get(target.link, 0)
+            if max(asked + 1, target.near) <= ttl:
+                gains.append((target, horizon(target.degree, ttl) - horizon(target.degree, asked)))
+        return gains
+
+    def _all_round(self, now: float) -> list[tuple[PeerId, int]]:
+        """Ask everybody farther than before, in strides that leave time for the farthest."""
+        self._reach = ttl = self._next_reach(now)
+        return [(target.link, ttl) for target in self._targets if self._asked.get(target.link, 0) < ttl]
+
+    def _next_reach(self, now: float) -> int:
+        """Return the next ttl for all: one more, or several where there is no time to go one by one."""
+        goal = self._goal
+        begin = min(max(self._reach, goal.depth), goal.max_ttl)
+        left = range(begin + 1, goal.max_ttl + 1)
+        steps = max(1, len(left))
+        while steps > 1 and sum(self._wait(ttl) for ttl in left[-steps:]) > goal.deadline - now:
+            steps -= 1
+        return begin + math.ceil(len(left) / steps)
+
+    def _wait(self, ttl: int) -> float:
+        return ttl * min(max(self._hop, self._rules.hop_least), self._rules.hop_most)
+
+
+def horizon(degree: int, ttl: int) -> float:
+    """Return how many hosts a question reaches over one link, by the degree of the peer there."""
+    branches = min(max(degree, 2), MAX_LINK_DEGREE) - 1
+    reached = float(sum(branches**step for step in range(ttl)))
+    return reached if ttl <= 1 else max(1.0, _OVERLAP * reached)
