@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -86,13 +86,22 @@ class RecordFinder:
 
     def matches(self, query: Query, count: int, audience: Audience, *, own: bool = False) -> list[Match]:
         """Return, of the newest SEARCH_POOL records that answer the query, the `count` with the fewest words."""
-        pool = self._pool(compile_query(query), audience, own=own)
-        pool.sort(key=lambda found: (found[1], -found[0]))
+        compiled = compile_query(query)
+        pool, values = self._pool(compiled, audience, own=own)
+        if compiled.match is not None:
+            # All in one statement: each row that Python sees costs a fight for its lock with the other threads.
+            best = f"SELECT id, width, holder FROM ({pool}) ORDER BY width, id DESC LIMIT ?"  # noqa: S608
+            sql = f"SELECT holder, body FROM ({best}) CROSS JOIN bodies USING (id) ORDER BY width, id DESC"  # noqa: S608
+            rows, whole = self._within_steps(sql, (*values, count))
+            if whole:
+                return [Match(*row) for row in rows]
+        found, _ = self._within_steps(pool, values)
+        found.sort(key=lambda row: (row[1], -row[0]))
         sql = "SELECT body FROM bodies WHERE id = ?"
-        return [Match(holder, self._db.execute(sql, (row,)).fetchone()[0]) for row, _, holder in pool[:count]]
+        return [Match(holder, self._db.execute(sql, (row,)).fetchone()[0]) for row, _, holder in found[:count]]
 
-    def _pool(self, compiled: Compiled, audience: Audience, *, own: bool) -> list[tuple[int, int, int]]:
-        """Return row, number of words and holder of the newest matches, at most SEARCH_POOL, within SEARCH_STEPS."""
+    def _pool(self, compiled: Compiled, audience: Audience, *, own: bool) -> tuple[str, tuple[Parameter, ...]]:
+        """Return SQL for row, number of words and holder of the newest matches, at most SEARCH_POOL."""
         where = [condition.sql for condition in compiled.conditions]
         values: list[Parameter] = [value for condition in compiled.conditions for value in condition.parameters]
         where.append(self._visible(audience))
@@ -105,18 +114,23 @@ class RecordFinder:
             values.insert(0, compiled.match)
         sql = (
             f"SELECT records.id, records.width, records.holder FROM {source}"  # noqa: S608
-            f" WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT ?"
+            f" WHERE {' AND '.join(where)} ORDER BY {order} DESC LIMIT {SEARCH_POOL}"
         )
-        found: list[tuple[int, int, int]] = []
-        self._db.set_progress_handler(lambda: 1, SEARCH_STEPS)
+        return sql, tuple(values)
+
+    def _within_steps(self, sql: str, values: tuple[Parameter, ...]) -> tuple[list[Any], bool]:
+        """Return the rows that come within half of SEARCH_STEPS, and whether that was all of them."""
+        found: list[Any] = []
+        self._db.set_progress_handler(lambda: 1, SEARCH_STEPS // 2)
         try:
-            found.extend(self._db.execute(sql, (*values, SEARCH_POOL)))
+            found.extend(self._db.execute(sql, values))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
+            return found, False
         finally:
             self._db.set_progress_handler(None, 0)
-        return found
+        return found, True
 
     def _visible(self, audience: Audience) -> str:
         return audience.value.format(owner=self._owner)
