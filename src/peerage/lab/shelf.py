@@ -10,7 +10,7 @@ more match than are wanted, which a database does not rank in full, the choice m
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from peerage.catalogue.query import HolderIs, Query, Words
@@ -96,6 +96,10 @@ class HeldShelf:
     async def visibility(self, content_id: bytes) -> Visibility | None:
         """Return PUBLIC for everything on it."""
         return Visibility.PUBLIC if content_id in self._contents else None
+
+    async def own(self) -> AsyncIterator[Sequence[Record]]:
+        """Go through everything on it."""
+        yield self.records()
 
     def fetching(self) -> Iterable[bytes]:
         """Return nothing: nobody downloads here."""
