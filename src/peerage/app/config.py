@@ -27,6 +27,7 @@ MAX_CONFIG_BYTES: Final = 256 * 1024
 RateSetting = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
+BrowseName = Literal["everyone", "friends", "nobody"]
 OverlayName = Literal["auto", "index", "flood", "supernode", "dht"]
 
 
@@ -56,7 +57,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     overlay: OverlayName = "auto"
     serve_index: bool = False
     index: list[str] = []
+    browse: BrowseName = "everyone"
     downloads: str = "~/Downloads/peerage"
+    classic: str = ""
+    classic_connect: list[str] = []
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
 
@@ -97,6 +101,17 @@ TEMPLATE: Final = f"""\
 
 # Indexes to register with and to search, HOST:PORT or PEER_ID@HOST:PORT; several are used at once.
 # index = []
+
+# Who may look through what this node shares, without searching: "everyone", "friends" or "nobody". Whoever may look
+# sees what he would find.
+# browse = "everyone"
+
+# The clear-text port for peers of 2007, HOST:PORT; without a host only for this computer. "": there is none. It is
+# neither encrypted nor authenticated: whoever reaches it sees and fetches what is shared as public.
+# classic = ""
+
+# Peers of 2007 to join at every start, while there is a classic port: ["192.0.2.7:5678"].
+# classic_connect = []
 
 # Where finished downloads go.
 # downloads = "~/Downloads/peerage"

@@ -11,11 +11,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from peerage.app import views
+from peerage.app import old_hits, views
 from peerage.app.api import models
+from peerage.app.classic_port import ClassicPort
 from peerage.app.naming import Named, UnknownNameError, find
 from peerage.app.recent import RecentHits
 from peerage.catalogue.library import Library
+from peerage.classic.downloads import OldDownload
+from peerage.classic.links import OldLink, is_old_link, parse_old_link
 from peerage.content.download import Download, DownloadState, Wanted
 from peerage.content.names import safe_name
 from peerage.content.picker import Priority
@@ -48,6 +51,11 @@ class FetchParts(NamedTuple):
     folder: Path
     myself: Callable[[], tuple[LinkSource, ...]]
     meet: Callable[[PeerId, tuple[Address, ...]], None]
+    classic: ClassicPort
+
+
+AnyDownload = Download | OldDownload
+"""From peers, or from a peer of 2007."""
 
 
 class Fetching:
@@ -57,9 +65,15 @@ class Fetching:
         self._parts = parts
         self._transfers = parts.transfers
 
-    async def get(self, target: str | models.Hit, into: str | Path | None = None, only: str | None = None) -> Download:
+    async def get(
+        self, target: str | models.Hit, into: str | Path | None = None, only: str | None = None
+    ) -> AnyDownload:
         """Begin a download, or go on with the one that is listed; see `models.GetBody` for what a target can be."""
         link = self._meant(target)
+        if isinstance(link, OldLink):
+            folder = _absolute(into) if into is not None else self._parts.folder
+            await self._parts.peer.in_thread(_check_folder, folder)
+            return self._parts.classic.get(link, folder)
         listed = next((each for each in self._transfers.all() if each.content_id == link.content), None)
         if listed is not None and into is None and only in {None, listed.wanted.only}:
             return await self._again(listed, link)
@@ -71,51 +85,71 @@ class Fetching:
             await self._parts.peer.in_thread(_check_folder, folder)
         return await self._transfers.add(wanted, self._sources(link))
 
-    async def pause(self, said: str) -> Download:
+    async def pause(self, said: str) -> AnyDownload:
         """Stop a download and keep what it has; raises LocalError when it has ended."""
         download = self.find(said)
+        if isinstance(download, OldDownload):
+            await self._parts.classic.downloads.stop_one(download, DownloadState.PAUSED)
+            return download
         if download.state in {DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED}:
             raise LocalError(f"{download.status().name} is {download.state.value}; there is nothing to pause")
         await self._transfers.pause(download.content_id)
         return download
 
-    async def resume(self, said: str) -> Download:
+    async def resume(self, said: str) -> AnyDownload:
         """Go on with a download that was paused or failed; one that runs is left alone."""
         download = self.find(said)
+        if isinstance(download, OldDownload):
+            self._parts.classic.downloads.resume(download)
+            return download
         if download.state is DownloadState.DONE:
             raise LocalError(f"{download.status().name} is complete already: {download.status().path}")
         await self._transfers.resume(download.content_id)
         return download
 
-    async def cancel(self, said: str) -> Download:
+    async def cancel(self, said: str) -> AnyDownload:
         """Give a download up and delete what is unfinished; a finished one only leaves the list."""
         download = self.find(said)
+        if isinstance(download, OldDownload):
+            await self._parts.classic.downloads.stop_one(download, DownloadState.CANCELLED)
+            return download
         await self._transfers.cancel(download.content_id)
         return download
 
-    def prioritise(self, said: str, level: str, only: str | None = None) -> Download:
+    def prioritise(self, said: str, level: str, only: str | None = None) -> AnyDownload:
         """Fetch the files that fit `only` (None: all) sooner, later or not at all."""
         download = self.find(said)
+        if isinstance(download, OldDownload):
+            raise LocalError(f"{download.target.name} comes from an old peer, which sends a file as it likes")
         download.set_priority(only or "*", Priority[level.upper()])
         return download
 
-    def find(self, said: str) -> Download:
+    def find(self, said: str) -> AnyDownload:
         """Return the download that a link, an id, its beginning or a name means; raises LocalError."""
+        old = self._parts.classic.downloads.all()
+        if is_old_link(said):
+            said = format_id(parse_old_link(said).place_id)
         if is_link(said):
             return self._transfers.get(parse_link(said).content)
-        items = [(Named(format_id(each.content_id), each.status().name), each) for each in self._transfers.all()]
+        items: list[tuple[Named, AnyDownload]] = [
+            (Named(format_id(each.content_id), each.status().name), each) for each in self._transfers.all()
+        ]
+        items += [(Named(format_id(each.content_id), each.target.name), each) for each in old]
         return find(said, items, "transfer")
 
-    def view(self, download: Download) -> models.Transfer:
+    def view(self, download: AnyDownload) -> models.Transfer:
         """Show a download."""
+        if isinstance(download, OldDownload):
+            return old_hits.transfer_view(download)
         return views.transfer_view(download, self._parts.myself())
 
     def views(self) -> list[models.Transfer]:
         """Show all downloads, the oldest first."""
         myself = self._parts.myself()
-        return [views.transfer_view(download, myself) for download in self._transfers.all()]
+        old = [old_hits.transfer_view(download) for download in self._parts.classic.downloads.all()]
+        return [*(views.transfer_view(download, myself) for download in self._transfers.all()), *old]
 
-    async def progress(self, download: Download) -> AsyncGenerator[models.TransferEvent | None, None]:
+    async def progress(self, download: AnyDownload) -> AsyncGenerator[models.TransferEvent | None, None]:
         """Show a download whenever it has changed, until it rests; None now and then while nothing changes."""
         async for event in _changes(lambda: [self.view(download)], _LOOK_INTERVAL):
             if isinstance(event, models.TransferGone):
@@ -130,31 +164,31 @@ class Fetching:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _meant(self, target: str | models.Hit) -> ContentLink:
+    def _meant(self, target: str | models.Hit) -> ContentLink | OldLink:
         if isinstance(target, models.Hit):
             latest = self._parts.recent.of_content(target.content_id)
-            return parse_link((latest or target).link)
-        if is_link(target):
-            return parse_link(target)
+            return _parsed((latest or target).link)
+        if is_link(target) or is_old_link(target):
+            return _parsed(target)
         said = target.strip()
         if said.isascii() and said.isdigit():
             return self._numbered(int(said) if len(said) < 6 else 0)
         return self._said(said)
 
-    def _numbered(self, number: int) -> ContentLink:
+    def _numbered(self, number: int) -> ContentLink | OldLink:
         hit = self._parts.recent.get(number)
         if hit is None:
             raise LocalError(f"the last search has no hit {number}; search again, or use a link")
-        return parse_link(hit.link)
+        return _parsed(hit.link)
 
-    def _said(self, said: str) -> ContentLink:
+    def _said(self, said: str) -> ContentLink | OldLink:
         """Take an id, its beginning or a name: of a hit, or of a download that is listed."""
         try:
-            return parse_link(self._parts.recent.find(said).link)
+            return _parsed(self._parts.recent.find(said).link)
         except UnknownNameError:
             pass
         try:
-            return parse_link(self.view(self.find(said)).link)
+            return _parsed(self.view(self.find(said)).link)
         except UnknownNameError:
             pass
         if len(said) == ID_CHARS:
@@ -186,6 +220,10 @@ class Fetching:
                 merged = (*named, *(known.addresses if known is not None else ()))
                 sources.append(Source(peer_id, tuple(dict.fromkeys(merged))))
         return sources
+
+
+def _parsed(link: str) -> ContentLink | OldLink:
+    return parse_old_link(link) if is_old_link(link) else parse_link(link)
 
 
 class Locator:

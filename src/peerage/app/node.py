@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -26,9 +26,10 @@ from peerage.app import listening
 from peerage.app.addresses import own_addresses
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
-from peerage.app.browsing import ADMITS, PeerShares, own_page
+from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
+from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
-from peerage.app.fetching import Fetching, FetchParts, Locator
+from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
 from peerage.app.home import Home
 from peerage.app.lan import Lan
 from peerage.app.neighbours import Neighbours
@@ -42,7 +43,7 @@ from peerage.app.views import sources_of
 from peerage.catalogue.database import Database
 from peerage.catalogue.hash_pool import ProgressCallback
 from peerage.catalogue.library import Library
-from peerage.content.download import ENDED, Download
+from peerage.content.download import ENDED
 from peerage.content.exchange import ContentExchange
 from peerage.content.hasher import ManifestHasher
 from peerage.content.holding import LibraryHoldings
@@ -94,6 +95,7 @@ class Node:
         self._recent: RecentHits
         self._publication: Publication
         self._upkeep: Upkeep
+        self.classic: ClassicPort
         self._lan: Lan | None = None
         self._listening: tuple[Address, ...] = ()
         self._myself: tuple[LinkSource, ...] = ()
@@ -162,13 +164,13 @@ class Node:
         wish = Wish(text=text, limit=limit, seconds=seconds, budget=budget or Budget())
         return SearchRun(self._searching, wish, self._recent)
 
-    def browse(self, peer: str, path: str = "") -> AsyncGenerator[models.HitFound | models.BrowseEnded, None]:
+    async def browse(self, peer: str, path: str = "") -> Shown:
         """Look through what a peer shares, below a folder ("music/old") or all of it; see PeerShares.look."""
-        return self.shelves.look(peer, path)
+        return await self.shelves.look(peer, path)
 
     async def get(
         self, target: str | models.Hit, into: str | Path | None = None, *, only: str | None = None
-    ) -> Download:
+    ) -> AnyDownload:
         """Begin to download a link, a hit, the number of a hit of the last search, or a content id.
 
         `into` is a folder, `only` a pattern for the files of a shared folder. `await download.wait()` gives the path;
@@ -232,7 +234,9 @@ class Node:
             pid=os.getpid(),
             version=version("peerage"),
             started=self.started,
-            notices=[*self.notices, *lan_notice],
+            classic=str(self.classic.address or ""),
+            old_peers=len(self.classic.peers()),
+            notices=[*self.notices, *lan_notice, *filter(None, [self.classic.notice])],
         )
 
     async def settled(self) -> None:
@@ -273,6 +277,7 @@ class Node:
         arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
         recent = RecentHits(self.home.hits_file)
         self._publication = Publication(library, database, self.exchange, planner)
+        self.classic = ClassicPort(settings_of(self.config.classic, self.config.classic_connect))
         self.sharing = Sharing(library, database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
         browsing = Browsing(partial(own_page, database), ADMITS[self.config.browse])
@@ -286,15 +291,17 @@ class Node:
                 self.config.download_folder,
                 lambda: self._myself,
                 self._found,
+                self.classic,
             )
         )
         self._recent = recent
-        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer))
+        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer), self.classic)
         for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
             await peer.mount(service)
         await self._listen()
         for later in (self.transfers, self.membership, self.reachability, self._publication):
             await peer.mount(later)
+        await self.classic.mount(peer, database, reader, self.transfers.rate.spend, self.exchange.rate.spend)
         await self._begin(recent)
 
     async def _listen(self) -> None:

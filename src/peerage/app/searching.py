@@ -17,10 +17,14 @@ import msgspec
 from peerage.app import views
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
+from peerage.app.classic_port import ClassicPort
+from peerage.app.old_hits import answers, hit_view
 from peerage.app.recent import RecentHits
 from peerage.catalogue.query_parser import parse
+from peerage.classic.questions import OldHit
+from peerage.classic.searching import OldSearch
 from peerage.errors import LocalError
-from peerage.identity.keys import PeerId
+from peerage.identity.keys import PeerId, parse_id
 from peerage.limits import MAX_ADDRESSES, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
 from peerage.overlay.base import Budget, Cost, Hit, Holder, SearchRequest
 from peerage.overlay.hits import HitMerger, Judge
@@ -67,6 +71,7 @@ class SearchParts(NamedTuple):
     local: LocalCatalogue
     arrivals: Arrivals
     judge: Judge
+    classic: ClassicPort
 
 
 class SearchRun:
@@ -77,6 +82,7 @@ class SearchRun:
 
     def __init__(self, parts: SearchParts, wish: Wish, recent: RecentHits | None = None) -> None:
         query = parse(wish.text)
+        self._query = query
         self._parts = parts
         self._wish = wish
         self._merger = HitMerger(query, parts.peer.peer_id, parts.judge)
@@ -87,6 +93,7 @@ class SearchRun:
         self._recent = recent
         self._hits: dict[int, models.Hit] = recent.begin() if recent is not None else {}
         self._numbers: dict[bytes, int] = {}  # by content id
+        self._unverified: list[int] = []
 
     @property
     def summary(self) -> models.SearchEnded:
@@ -98,7 +105,7 @@ class SearchRun:
             bytes=cost.bytes_sent + cost.bytes_received,
             seconds=self._ended - self._began,
             reason=self._reason,
-            ranking=[self._numbers[merged.content] for merged in self._merger.ranked()],
+            ranking=[*(self._numbers[merged.content] for merged in self._merger.ranked()), *self._unverified],
             stages=[views.stage_view(stage) for stage in self._search.stages],
         )
 
@@ -121,12 +128,19 @@ class SearchRun:
     async def updates(self) -> AsyncGenerator[models.Hit, None]:
         """Give each hit as it comes, and again when it has more holders; can be used once."""
         try:
-            async with aclosing(self._found()) as found:
-                async for each in found:
-                    if (hit := self._take(each)) is not None:
-                        yield hit
-                    if len(self._hits) >= self._wish.limit:
-                        break
+            async with self._among_old_peers() as old:
+                async with aclosing(self._found()) as found:
+                    async for each in found:
+                        if (hit := self._take(each)) is not None:
+                            yield hit
+                        if len(self._hits) >= self._wish.limit:
+                            return
+                async with aclosing(old.hits()) as told:
+                    async for answer in told:
+                        if (unverified := self._take_old(answer)) is not None:
+                            yield unverified
+                        if len(self._hits) >= self._wish.limit:
+                            return
         finally:
             self._finish()
             if self._recent is not None:
@@ -142,6 +156,21 @@ class SearchRun:
         async with self._search as search:
             async for hit in search:
                 yield hit
+
+    def _among_old_peers(self) -> OldSearch:
+        """Return a search among peers of 2007, whose answers come while the others are asked."""
+        return self._parts.classic.search(self._query, self._wish.seconds)
+
+    def _take_old(self, answer: OldHit) -> models.Hit | None:
+        """Put what an old peer says at the end of the list; None when it is no answer to the query."""
+        if not answers(self._query, answer):
+            return None
+        number = len(self._numbers) + 1
+        hit = hit_view(answer, number)
+        self._numbers[parse_id(hit.content_id)] = number
+        self._unverified.append(number)
+        self._hits[number] = hit
+        return hit
 
     def _finish(self) -> None:
         self._ended = asyncio.get_running_loop().time()

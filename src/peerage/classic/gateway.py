@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -48,11 +49,20 @@ class Gateway(Service):
 
     name = "classic"
 
-    def __init__(self, transport: ClearTransport, address: Address, old_peers: OldPeers, offer: Offer) -> None:
+    def __init__(
+        self,
+        transport: ClearTransport,
+        address: Address,
+        old_peers: OldPeers,
+        offer: Offer,
+        spend: Callable[[int, float], float] = lambda _count, _now: 0.0,
+    ) -> None:
+        """`spend` is the speed limit: takes bytes and the time, returns the seconds to wait."""
         self._transport = transport
         self._wanted = address
         self._old_peers = old_peers
         self._offer = offer
+        self._spend = spend
         self._doorkeeper: Doorkeeper[Channel] = Doorkeeper()
         self._sending = asyncio.Semaphore(CLASSIC_FILES_AT_ONCE)
         self._listener: Listener | None = None
@@ -159,6 +169,9 @@ class Gateway(Service):
                 raise ProtocolError(f"a file ended while it was sent: {error}") from error
             head = b"" if offset else classic.encode_head(classic.REPL, opened.size)
             await _write(channel, head + bytes(buffer) if head else buffer)
+            pause = self._spend(len(buffer), asyncio.get_running_loop().time())
+            if pause:
+                await asyncio.sleep(pause)
 
 
 async def _write(channel: Channel, data: bytes | bytearray) -> None:

@@ -20,7 +20,14 @@ from peerage.classic.searching import OldSearch
 from peerage.classic.whereabouts import Whereabouts
 from peerage.errors import DialError, LimitError, LocalError
 from peerage.identity.address import Address
-from peerage.limits import CLASSIC_HOPS, CLASSIC_REJOIN_SECONDS, CLASSIC_TASKS, CLASSIC_UPKEEP_INTERVAL, MAX_ANCHORS
+from peerage.limits import (
+    CLASSIC_HOPS,
+    CLASSIC_REJOIN_SECONDS,
+    CLASSIC_SEARCH_SECONDS,
+    CLASSIC_TASKS,
+    CLASSIC_UPKEEP_INTERVAL,
+    MAX_ANCHORS,
+)
 from peerage.peer.service import Service
 from peerage.peer.stabilizers import Stabilizer
 from peerage.peer.tasks import TaskScope
@@ -140,9 +147,9 @@ class OldPeers(Service):
         if not await self.asking.tell(address, query.frame()):
             self.table.missed(address)
 
-    def search(self, keys: tuple[str, ...]) -> OldSearch:
+    def search(self, keys: tuple[str, ...], seconds: float = CLASSIC_SEARCH_SECONDS) -> OldSearch:
         """Return a search for names that contain one of the keys; enter it to have it begin, then iterate."""
-        return OldSearch(self, keys)
+        return OldSearch(self, keys, seconds)
 
 
 def _now() -> float:

@@ -7,14 +7,14 @@ while the search is entered; answers come to the classic port, are bounded in nu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Self
 
 from peerage.classic.file_names import is_sendable
 from peerage.classic.questions import OldHit, Question
 from peerage.errors import DialError
 from peerage.identity.address import Address
-from peerage.limits import CLASSIC_SEARCH_SECONDS, CLASSIC_TTL
+from peerage.limits import CLASSIC_TTL
 from peerage.wire.classic import Frame, QueryRequest
 
 if TYPE_CHECKING:
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 class OldSearch:
     """Asks as soon as it is entered; iterate over it for the hits. `asked` counts the peers that heard it."""
 
-    def __init__(self, old_peers: OldPeers, keys: tuple[str, ...]) -> None:
+    def __init__(self, old_peers: OldPeers, keys: tuple[str, ...], seconds: float) -> None:
         self._old_peers = old_peers
         self._keys = tuple(key for key in keys if is_sendable(key))
         self._hits: asyncio.Queue[OldHit] = asyncio.Queue()  # bounded by the question
         self._number: int | None = None
+        self._seconds = seconds
         self._until = 0.0
         self.asked = 0
 
     async def __aenter__(self) -> Self:
         peers = self._old_peers
-        self._until = _now() + CLASSIC_SEARCH_SECONDS
+        self._until = _now() + self._seconds
         if self._keys and len(peers.table) and peers.whereabouts.listening is not None and not peers.questions.full:
             self._number = peers.questions.begin(Question(self._keys, self._hits.put_nowait))
             for known in peers.table.all():
@@ -46,8 +47,11 @@ class OldSearch:
             self._old_peers.questions.end(self._number)
             self._number = None
 
-    async def __aiter__(self) -> AsyncIterator[OldHit]:
-        """Yield hits as they come, until CLASSIC_SEARCH_SECONDS after it was entered."""
+    def __aiter__(self) -> AsyncIterator[OldHit]:
+        return self.hits()
+
+    async def hits(self) -> AsyncGenerator[OldHit, None]:
+        """Yield hits as they come, until its seconds are over; they began when it was entered."""
         while self._number is not None:
             left = self._until - _now()
             try:

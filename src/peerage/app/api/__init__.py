@@ -36,7 +36,10 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/peers                        list[PeerEntry], connected ones first
     POST   /api/v1/peers/connect   ConnectBody  PeerEntry
+    GET    /api/v1/peers/classic                list[OldPeer]: peers of 2007 that are known
+    POST   /api/v1/peers/connect-classic        ConnectOldBody  list[OldPeer]
     PATCH  /api/v1/peers/P            PeerBody  PeerEntry; P: peer id or its unique beginning
+    GET    /api/v1/peers/P/shares?path=F        ~ HitFound..., then BrowseEnded; F: folders with "/" between them
 
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits

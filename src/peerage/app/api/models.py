@@ -51,6 +51,8 @@ class Status(Answer, frozen=True):
     pid: int
     version: str
     started: float
+    classic: str = ""  # where peers of 2007 reach this node, "" is nowhere
+    old_peers: int = 0  # peers of 2007 that are known
     notices: list[str] = []  # sentences the owner should read: the usual port was taken, no LAN discovery, ...
 
 
@@ -185,6 +187,7 @@ class Hit(Answer, frozen=True):
     path: str  # the folders that lead to it at the first holder, "/" between them
     holders: list[Holder]
     mine: bool = False  # this node shares it itself
+    unverified: bool = False  # an old peer says so, and nothing proves it: no size, and `content_id` is only a handle
 
 
 class HitFound(Answer, frozen=True, tag="hit", tag_field="event"):
@@ -253,6 +256,7 @@ class Transfer(Answer, frozen=True):
     path: str  # where the result is, or will be
     error: str = ""
     note: str = ""
+    unverified: bool = False  # it comes from an old peer, and nobody knows what it should be
 
 
 class TransferEvent(Answer, frozen=True, tag="transfer", tag_field="event"):
@@ -296,10 +300,37 @@ class PeerEntry(Answer, frozen=True):
     sent: int
 
 
+class BrowseEnded(Answer, frozen=True, tag="end", tag_field="event"):
+    """Nothing more will come of a peer's shares."""
+
+    entries: int
+    more: bool  # there is more than this node looks at
+    refused: int  # entries that were forged or out of place
+    seconds: float
+
+
+BrowseEvent = HitFound | BrowseEnded | StreamProblem
+
+
 class ConnectBody(Body, frozen=True):
     """Connect to an address, which may be `PEER_ID@HOST:PORT` or a content link that names some."""
 
     address: Text
+
+
+class OldPeer(Answer, frozen=True):
+    """A peer of 2007, which is what it says to be, or not."""
+
+    id: str
+    address: str
+    answered: bool  # it has answered at its address; otherwise it only said that it is there
+
+
+class ConnectOldBody(Body, frozen=True):
+    """Join a peer of 2007 at HOST:PORT, and those it knows, `hops` far."""
+
+    address: Text
+    hops: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
 
 
 class PeerBody(Body, frozen=True):

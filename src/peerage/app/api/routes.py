@@ -37,6 +37,7 @@ TheNode = NamedDependency[Node]
 TheControl = NamedDependency[Control]
 Said = Annotated[str, PathParameter(min_length=1, max_length=models.MAX_TEXT)]
 Target = Annotated[str, QueryParameter(min_length=1, max_length=models.MAX_TEXT)]
+Path = Annotated[str, QueryParameter(max_length=models.MAX_TEXT)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_HITS)]
 Seconds = Annotated[float, QueryParameter(gt=0, le=MAX_SEARCH_SECONDS)]
 Messages = Annotated[int, QueryParameter(ge=1, le=MAX_SEARCH_MESSAGES)]
@@ -205,10 +206,28 @@ async def connect(node: TheNode, data: JSONBody[models.ConnectBody]) -> models.P
     return await node.connect(data.address)
 
 
+@get("/peers/classic", sync_to_thread=False)
+def old_peers(node: TheNode) -> list[models.OldPeer]:
+    """List the peers of 2007 that are known."""
+    return node.classic.peers()
+
+
+@post("/peers/connect-classic", status_code=200)
+async def connect_classic(node: TheNode, data: JSONBody[models.ConnectOldBody]) -> list[models.OldPeer]:
+    """Join a peer of 2007 and those it knows."""
+    return await node.classic.connect(data.address, data.hops)
+
+
 @patch("/peers/{said:str}", sync_to_thread=False)
 def change_peer(node: TheNode, said: Said, data: JSONBody[models.PeerBody]) -> models.PeerEntry:
     """Befriend, ban or name a peer, or take that back."""
     return node.neighbours.change(said, data)
+
+
+@get("/peers/{said:str}/shares", responses=_stream_of(models.BrowseEvent))
+async def browse(node: TheNode, request: AnyRequest, said: Said, path: Path = "") -> EventStream:
+    """Look through what a peer shares, below a folder or all of it."""
+    return EventStream(await node.browse(said, path), request)
 
 
 @get("/limits", sync_to_thread=False)
@@ -227,5 +246,5 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(status, identity, down, metrics, openapi),
     *(shares, share, unshare, link, search),
     *(transfers, fetch, changes, transfer, progress, pause, resume, cancel, prioritise),
-    *(peers, connect, change_peer, limits, change_limits),
+    *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
 )

@@ -64,6 +64,8 @@ def tell_end(command: Command, transfer: Transfer) -> None:
     if transfer.state == "done":
         command.output.say(f"Downloaded {transfer.name} ({formats.size(transfer.done)})", style="bold")
         command.output.say(transfer.path)
+        if transfer.unverified:
+            command.output.hint(f"Note: {transfer.note}")
         return
     if transfer.state == "failed":
         raise PeerageError(transfer.error or f"{transfer.name} could not be downloaded")

@@ -117,9 +117,9 @@ def _row(hit: Hit) -> Sequence[str]:
     return (
         str(hit.number),
         hit.name,
-        formats.size(hit.size),
+        "" if hit.unverified else formats.size(hit.size),
         hit.type,
-        "yours" if hit.mine else str(hit.sources),
+        "unverified" if hit.unverified else "yours" if hit.mine else str(hit.sources),
         _about(hit.meta) or hit.path,
     )
 

@@ -66,6 +66,8 @@ def _facts(now: Status) -> Iterator[tuple[str, str]]:
     yield "peer id", now.peer_id
     yield "listens at", now.listen or "nowhere"
     yield "others reach it at", ", ".join(now.addresses)
+    if now.classic:
+        yield "classic port", f"{now.classic}, {now.old_peers} peers of 2007"
     yield "network", network_name(now)
     yield "peers", f"{now.peers} connected, {now.known_peers} known"
     yield "shares", str(now.shares)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from peerage.app.api.models import ConnectBody, PeerBody, PeerEntry
+from peerage.app.api.models import ConnectBody, ConnectOldBody, OldPeer, PeerBody, PeerEntry
 from peerage.app.cli import formats
 from peerage.app.cli.client import Client, quoted
 from peerage.app.cli.command import Command, Json
@@ -35,10 +35,17 @@ def connect(
     address: Annotated[
         str, typer.Argument(metavar="HOST:PORT", help="An address, PEER_ID@HOST:PORT, or a link.", show_default=False)
     ],
+    classic: Annotated[
+        bool, typer.Option("--classic", help="It is a peer of 2007: join it and those it knows, in clear text.")
+    ] = False,
+    hops: Annotated[int, typer.Option(min=1, max=8, help="With --classic: how far to go from peer to peer.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Connect to a peer; it is remembered for the next start."""
     command = Command.of(context, as_json)
+    if classic:
+        _connect_classic(command, ConnectOldBody(address=address, hops=hops))
+        return
     with command.node() as node, Meter(command.output, f"connecting to {address}", quiet=0.0) as meter:
         meter.show(Step())
         peer = node.post("peers/connect", PeerEntry, ConnectBody(address=address))
@@ -47,6 +54,18 @@ def connect(
     command.output.say(f"Connected to {_called(peer)}")
     if command.was_temporary:
         command.output.hint(f"It is remembered for when your node runs; start it with: {command.program} up")
+
+
+def _connect_classic(command: Command, body: ConnectOldBody) -> None:
+    with command.running_node() as node, Meter(command.output, f"joining {body.address}", quiet=0.0) as meter:
+        meter.show(Step())
+        known = node.post("peers/connect-classic", list[OldPeer], body)
+    if command.output.as_json:
+        for each in known:
+            command.output.emit(each)
+    for each in known:
+        command.output.say(f"{each.id} at {each.address}")
+    command.output.hint(f"{formats.count(len(known), 'peer')} of 2007 known; none of them is who it says by any proof")
 
 
 def peers(context: typer.Context, as_json: Json = False) -> None:

@@ -48,12 +48,17 @@ def up(  # each one is an option
     connect: Annotated[
         list[str] | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Connect to this peer; repeatable.")
     ] = None,
+    classic: Annotated[
+        str | None,
+        typer.Option(parser=_address, metavar="HOST:PORT", help="Open a clear-text port for peers of 2007 there."),
+    ] = None,
     detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start this node and let it run until Ctrl-C, or in the background with --detach."""
     command = Command.of(context, as_json)
     flags: dict[str, Any] = {"listen": listen, "api": api, "network": network, "connect": connect or None}
+    flags["classic"] = classic
     flags |= {"lan": False} if no_lan else {}
     if network or secret_file:
         flags["secret_file"] = absolute(secret_file) if secret_file and str(secret_file) != _ASK else ""
@@ -93,6 +98,7 @@ def _tell(command: Command, now: Status, *, detached: bool) -> None:
             ("peer id", now.peer_id),
             ("listens at", now.listen or "nowhere"),
             ("others reach it at", ", ".join(now.addresses) or "no address"),
+            *([("classic port", now.classic)] if now.classic else []),
             ("network", network_name(now)),
             (
                 "shares",
