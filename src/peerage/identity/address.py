@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -17,6 +18,7 @@ _MAX_HOST: Final = 253  # characters, RFC 1035
 _LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"({_LABEL}\.)*(?!(\d+|0[xX][0-9a-fA-F]*)\.?$){_LABEL}\.?")
 """A host name. What ends in a number is none: resolvers read `127.1` and `0x7f.1` as addresses."""
+_LITERALS: Final = 8192  # hosts whose reading is remembered: the same ones are judged again and again
 _SCOPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 
@@ -46,6 +48,7 @@ class Address(msgspec.Struct, frozen=True, array_like=True, order=True):
         return not (literal.is_unspecified or literal.is_multicast or _is_broadcast(literal))
 
 
+@lru_cache(maxsize=_LITERALS)
 def literal_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """Return the IP address that `host` spells, IPv4-mapped IPv6 as IPv4; None when it is a name."""
     _, percent, scope = host.partition("%")

@@ -61,9 +61,9 @@ def subnet_of(contact: Contact) -> str:
 def believable(told: Iterable[Contact], *, near: bool) -> Iterable[Contact]:
     """Leave out contacts that no one may dial, and those on this computer unless the teller is `near`, on it, too."""
     for contact in told:
-        for host, port in ((each.host, each.port) for each in contact.addresses):
-            place = place_of(host)
-            if not port or not place.dialable or (place.loopback and not near):
+        for address in contact.addresses:
+            dialable, loopback, _ = place_of(address.host)
+            if not address.port or not dialable or (loopback and not near):
                 break
         else:
             yield contact

@@ -133,9 +133,12 @@ class Lookup:
         if not serving:
             self._unrank(candidate)
         for contact in contacts:
-            if contact.peer_id not in self._known:
-                self._hear(contact, candidate.path, candidate)
+            self._hear(contact, candidate.path, candidate)
         return candidate.depth
+
+    def unheard(self, contacts: Iterable[Contact]) -> list[Contact]:
+        """Return those of some contacts that this walk does not know yet."""
+        return [each for each in contacts if each.peer_id not in self._known]
 
     def failed(self, peer_id: PeerId) -> None:
         """No answer came, or a false one."""

@@ -18,7 +18,7 @@ from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.limits import DHT_CONTACT_ADDRESSES
 from peerage.overlay.dht.caller import Caller
-from peerage.overlay.dht.contacts import Contact, number_of
+from peerage.overlay.dht.contacts import SPACE, Contact, number_of
 from peerage.overlay.dht.keeping import Keeper
 from peerage.overlay.dht.lookup import Lookup, LookupPlan
 from peerage.overlay.dht.messages import Fetch, Look, Seen
@@ -41,7 +41,7 @@ _STRANGER_SECONDS = 1800.0
 _ACQUAINTANCES = 8  # peers asked that are not known to take part, while few are known that do
 _WAITING_PROBES = 64
 _TOLD = 4  # of the contacts of an answer one in so many becomes a spare
-_CROWDED = 0.6  # share of a region in which a whole answer's worth of peers makes its rest worth a look
+_CROWDED = 0.5  # share of a region in which a whole answer's worth of peers makes its rest worth a look
 _FEW = 4  # contacts below which each new one may be what publications waited for
 _RINGS = 3  # parts of that rest: seven eighths of it
 
@@ -107,7 +107,7 @@ class DhtNode:
         message = Look(errand.target.to_bytes(32, "big"), self.serving, errand.fetch)
         async with self._walks:
             await Walk(self, lookup, message, watcher or Nobody()).run(errand.deadline)
-        self.size.note(lookup.distances(self.rules.bucket))
+        self.size.note(lookup.distances(self.rules.bucket), self.now())
         self.peer.metrics.count("dht_walks")
         self.peer.metrics.count("dht_questions", amount=lookup.questions)
         return lookup
@@ -123,7 +123,8 @@ class DhtNode:
         pool = {each.peer_id: each for each in lookup.known(self.size.radius, self.rules.region_min, most)}
         distances = lookup.distances(self.rules.bucket)
         radius = self.size.radius
-        if len(distances) < self.rules.bucket or distances[-1] > _CROWDED * radius:
+        whole = radius >= SPACE - 1
+        if whole or len(distances) < self.rules.bucket or distances[-1] > _CROWDED * radius:
             return pool
         self.peer.metrics.count("dht_crowded_regions")
         for ring in range(_RINGS):

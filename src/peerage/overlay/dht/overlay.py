@@ -229,7 +229,7 @@ class DhtOverlay(Overlay):
             node.met(connection)
         near = connection.remote.is_loopback
         contacts = node.table.closest(number_of(message.target), self.rules.bucket, connection.peer_id)
-        if not near:
+        if node.table.here and not near:
             contacts = [each for each in contacts if not place_of(each.addresses[0].host).loopback]
         found = self._find(message.fetch, near=near) if message.fetch is not None else None
         return Seen(node.serving, tuple(contacts), found)

@@ -12,7 +12,7 @@ from collections import Counter
 from operator import attrgetter
 
 from peerage.identity.keys import PeerId
-from peerage.overlay.dht.contacts import BITS, Contact, number_of, subnet_of
+from peerage.overlay.dht.contacts import BITS, Contact, number_of, place_of, subnet_of
 from peerage.overlay.dht.rules import DhtRules
 
 _GIVEN_UP = 2  # questions in a row without an answer after which a contact has gone
@@ -21,12 +21,13 @@ _GIVEN_UP = 2  # questions in a row without an answer after which a contact has 
 class Entry:
     """One contact in the table."""
 
-    __slots__ = ("contact", "failures", "number", "seen", "subnet")
+    __slots__ = ("contact", "failures", "here", "number", "seen", "subnet")
 
     def __init__(self, contact: Contact, now: float) -> None:
         self.contact = contact
         self.number = number_of(contact.peer_id)
         self.subnet = subnet_of(contact)
+        self.here = place_of(contact.addresses[0].host).loopback
         self.seen = now
         self.failures = 0
 
@@ -37,7 +38,7 @@ _seen = attrgetter("seen")
 class RoutingTable:
     """The contacts of one node."""
 
-    __slots__ = ("_buckets", "_by_id", "_own", "_rules", "_spares", "_subnets", "_turn")
+    __slots__ = ("_buckets", "_by_id", "_own", "_rules", "_spares", "_subnets", "_turn", "here")
 
     def __init__(self, own: PeerId, rules: DhtRules) -> None:
         self._own = number_of(own)
@@ -47,6 +48,7 @@ class RoutingTable:
         self._spares: dict[int, dict[PeerId, Contact]] = {}  # heard of, never reached; bounded for each bucket
         self._subnets: Counter[str] = Counter()
         self._turn = 0
+        self.here = 0  # how many contacts are on this computer
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -130,6 +132,7 @@ class RoutingTable:
         bucket.remove(entry)
         if not bucket:
             del self._buckets[index]
+        self.here -= entry.here
         if entry.subnet:
             self._subnets[entry.subnet] -= 1
             if not self._subnets[entry.subnet]:
@@ -151,9 +154,13 @@ class RoutingTable:
         """Return the contacts nearest to `target` that answered last time, the nearest first."""
         found: list[Contact] = []
         for group in self._outwards(target):
-            usable = [each for each in group if not each.failures and each.contact.peer_id != avoid]
-            usable.sort(key=lambda each: each.number ^ target)
-            found += [each.contact for each in usable[: count - len(found)]]
+            usable = [
+                (each.number ^ target, each.contact)
+                for each in group
+                if not each.failures and each.contact.peer_id != avoid
+            ]
+            usable.sort()  # no two distances are equal, so contacts are never compared
+            found += [contact for _, contact in usable[: count - len(found)]]
             if len(found) >= count:
                 break
         return found
@@ -207,6 +214,7 @@ class RoutingTable:
         spares = self._spares.get(index)
         if spares is not None:
             spares.pop(entry.contact.peer_id, None)
+        self.here += entry.here
         if entry.subnet:
             self._subnets[entry.subnet] += 1
 
@@ -216,7 +224,7 @@ class RoutingTable:
         known.failures = 0
         if contact.addresses == known.contact.addresses:
             return True
-        if subnet_of(contact) == known.subnet:
+        if subnet_of(contact) == known.subnet and known.here == place_of(contact.addresses[0].host).loopback:
             known.contact = contact
             return True
         self.remove(contact.peer_id)

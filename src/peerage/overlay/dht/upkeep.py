@@ -18,6 +18,7 @@ from peerage.overlay.dht.node import DhtNode, Errand
 from peerage.peer.connection import PeerConnection
 
 _HOLD: Final = "dht"  # why links to the nearest are kept
+_REJOIN_ROUNDS: Final = 5  # rounds until the first join is repeated: the rounds in between do most of it
 _REJOIN: Final = 3.0  # each time that much longer after the join before
 _REJOIN_MAX: Final = 3600.0
 _NEAR: Final = 8  # nearest contacts of which one is asked at each round
@@ -34,7 +35,7 @@ class Upkeep:
         self._joining: asyncio.Task[None] | None = None
         self._again = False  # something came up while joining
         self._joined_at: float | None = None
-        self._gap = node.rules.upkeep
+        self._gap = _REJOIN_ROUNDS * node.rules.upkeep
         self._rounds = 0
         self._held: set[PeerId] = set()
 
@@ -53,7 +54,7 @@ class Upkeep:
 
     def linked(self, connection: PeerConnection) -> None:
         """A link came up: while few contacts are known it may lead to more."""
-        if len(self._node.table) < max(_FEW, self._node.rules.bucket) and connection.peer_id not in self._node.table:
+        if len(self._node.table) < _FEW and connection.peer_id not in self._node.table:
             self.join_soon()
 
     def join_soon(self) -> None:
@@ -115,9 +116,11 @@ class Upkeep:
 
     async def _ask_nearest(self) -> None:
         """Ask one of the nearest for this node itself."""
-        nearest = self._node.table.neighbours(_NEAR)
+        node = self._node
+        nearest = node.table.neighbours(node.rules.bucket)
         if nearest:
-            await self._ask(self._rng.choice(nearest), self._node.number)
+            node.size.note_home([number_of(each.peer_id) ^ node.number for each in nearest], node.now())
+            await self._ask(self._rng.choice(nearest[:_NEAR]), node.number)
 
     async def _check_one(self) -> None:
         """Check who was silent longest, or see whether a spare can be reached."""

@@ -99,7 +99,8 @@ class Walk:
         self._advance()
 
     def _take(self, contact: Contact, connection: PeerConnection, seen: Seen) -> None:
-        told = list(believable(seen.contacts, near=connection.remote.is_loopback))
+        news = self._lookup.unheard(seen.contacts)
+        told = list(believable(news, near=connection.remote.is_loopback)) if news else []
         self._node.did_answer(contact, connection, seen, told)
         usable = [each for each in told if not self._node.is_banned(each.peer_id)]
         hops = self._lookup.answered(contact.peer_id, usable, serving=seen.serving)
