@@ -95,7 +95,7 @@ class Node:
         self._recent: RecentHits
         self._publication: Publication
         self._upkeep: Upkeep
-        self.classic: ClassicPort
+        self.classic = ClassicPort(settings_of(config.classic, config.classic_connect))
         self._lan: Lan | None = None
         self._listening: tuple[Address, ...] = ()
         self._myself: tuple[LinkSource, ...] = ()
@@ -277,7 +277,6 @@ class Node:
         arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
         recent = RecentHits(self.home.hits_file)
         self._publication = Publication(library, database, self.exchange, planner)
-        self.classic = ClassicPort(settings_of(self.config.classic, self.config.classic_connect))
         self.sharing = Sharing(library, database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
         browsing = Browsing(partial(own_page, database), ADMITS[self.config.browse])
