@@ -13,14 +13,17 @@ places takes those who look for one, and a newcomer is told of others at once, w
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum
+from typing import Protocol
 
 import msgspec
 
 from peerage.identity.keys import PeerId
 from peerage.limits import (
     ASKED_AT_MOST,
+    CALM_ROUNDS,
+    CALM_SECONDS,
     JOIN_WALK,
     JOINS_BURST,
     JOINS_RATE,
@@ -54,11 +57,22 @@ class Standing(Enum):
     FRIEND = 2
 
 
+class Judge(Protocol):
+    """What the machine asks about others."""
+
+    def standing(self, peer_id: PeerId) -> Standing:
+        """Return what the owner of this node thinks of a peer."""
+
+    def believed(self, contacts: Sequence[Contact], teller: PeerId) -> Sequence[Contact]:
+        """Return those contacts, with those addresses, that this teller can know and this node can dial."""
+
+
 class Send(msgspec.Struct, frozen=True):
-    """Send a message to a neighbour."""
+    """Send a message to a neighbour; `own` unless it is passed on as it came."""
 
     peer_id: PeerId
     message: Message
+    own: bool = True
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -99,19 +113,20 @@ class Member:
 class HyParView:
     """The views of one node, and what it does at each event; `now` is in seconds and only goes forward."""
 
-    def __init__(
-        self, own_id: PeerId, rng: random.Random, standing: Callable[[PeerId], Standing], wanted: int, now: float
-    ) -> None:
+    def __init__(self, own_id: PeerId, rng: random.Random, judge: Judge, wanted: int, now: float) -> None:
         self.own_id = own_id
         self.wanted = wanted
         self.active: dict[PeerId, Member] = {}
         self.passive = PassiveView(PASSIVE_VIEW, rng)
         self.lost_peers = LostPeers(rng)
         self._rng = rng
-        self._standing = standing
+        self._judge = judge
+        self._standing = judge.standing
         self._asking: dict[PeerId, bool] = {}  # whom we ask; False when a later word has made the answer void
         self._joins = TokenBucket(JOINS_RATE, JOINS_BURST, now)
         self._ways_back = WaysBack()
+        self._rounds = 0
+        self._changed = now  # when a neighbour last came or went
         self.is_new = True  # never had a neighbour
 
     @property
@@ -228,6 +243,7 @@ class HyParView:
         member = self.active.pop(peer_id, None)
         if member is None:
             return []
+        self._changed = now
         self.lost_peers.add(member.contact, now)
         return [Went(peer_id), *self.fill(now)]
 
@@ -249,9 +265,11 @@ class HyParView:
 
     # --- exchanging remembered peers ------------------------------------------------------------------------------
 
-    def shuffle(self) -> Actions:
-        """Begin an exchange with a peer somewhere in the network."""
-        if not self.active:
+    def shuffle(self, now: float) -> Actions:
+        """Begin an exchange with a peer somewhere in the network; after a long calm only now and then."""
+        self._rounds += 1
+        calm = now - self._changed >= CALM_SECONDS and self._rounds % CALM_ROUNDS
+        if not self.active or calm:
             return []
         target = self._rng.choice(list(self.active))
         neighbours = [each.contact for each in self.active.values() if each.contact.addresses]
@@ -272,7 +290,8 @@ class HyParView:
         ttl = min(message.ttl, JOIN_WALK) - 1
         onward = [each for each in self.active if each not in {sender, origin.peer_id}]
         if ttl > 0 and onward and self._ways_back.put(message.number, sender):
-            return [Send(self._rng.choice(onward), Shuffle(message.number, ttl, origin, message.peers))]
+            passed = Shuffle(message.number, ttl, origin, message.peers)
+            return [Send(self._rng.choice(onward), passed, own=message.origin is None)]
         answer = Shuffled(message.number, self._sample(SHUFFLE_ACTIVE + SHUFFLE_PASSIVE, but=origin.peer_id))
         self._hear((origin, *message.peers), sender, now)
         return [Send(sender, answer)]
@@ -283,7 +302,7 @@ class HyParView:
             return []
         back = self._ways_back.take(message.number)
         if back is not None:
-            return [Send(back, message)] if back in self.active else []
+            return [Send(back, message, own=False)] if back in self.active else []
         self._hear(message.peers[: SHUFFLE_ACTIVE + SHUFFLE_PASSIVE], sender, now)
         return self.fill(now)
 
@@ -306,6 +325,7 @@ class HyParView:
         self.passive.remove(contact.peer_id)
         self.lost_peers.forget(contact.peer_id)
         self.is_new = False
+        self._changed = now
         victims: Actions = []
         if len(self.active) >= self.wanted + NEIGHBOURS_SPARE or self._subnet_full(contact):
             victims = self._evict(contact, now)
@@ -344,7 +364,7 @@ class HyParView:
         return self._rng.sample(met, min(count, len(met)))
 
     def _hear(self, peers: Sequence[Contact], teller: PeerId, now: float) -> None:
-        for each in peers:
+        for each in self._judge.believed(peers, teller):
             if each.peer_id not in self.active and self._welcome(each.peer_id):
                 self.passive.add_told(each, teller, now)
 

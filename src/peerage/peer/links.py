@@ -38,7 +38,13 @@ class ConnectionSet:
 
     def talk(self, peer_id: PeerId) -> PeerConnection | None:
         """Return the talk link to a peer; of two that were dialled at once, both ends choose the same."""
-        candidates = [each for each in self._by_peer.get(peer_id, ()) if each.kind is LinkKind.TALK and each.is_open]
+        links = self._by_peer.get(peer_id)
+        if links is None:
+            return None
+        if len(links) == 1:  # as nearly always
+            only = links[0]
+            return only if only.kind is LinkKind.TALK and only.is_open else None
+        candidates = [each for each in links if each.kind is LinkKind.TALK and each.is_open]
         return min(candidates, key=lambda each: each.outgoing is (each.local_id > peer_id), default=None)
 
     def neighbours(self) -> list[PeerConnection]:

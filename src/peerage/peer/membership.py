@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from peerage.errors import DialError, LimitError, PeerageError
 from peerage.identity.address import Address
@@ -44,9 +44,13 @@ from peerage.peer.stabilizers import Stabilizer
 from peerage.peer.subnet import sayable
 from peerage.wire.message import Message
 
+if TYPE_CHECKING:
+    from peerage.peer.peer import Peer
+
 log = logging.getLogger("peerage.peer")
 
 _HOLD: Final = "membership"
+_BREATH: Final = 0.25  # seconds before the next dial when this node has no link at all: its own line may be down
 
 
 class Membership(Service):
@@ -100,7 +104,7 @@ class Membership(Service):
 
     async def start(self) -> None:
         """Begin with the links that are open."""
-        self._view = HyParView(self.peer.peer_id, self.peer.rng, self._standing, self._wanted, self._now())
+        self._view = HyParView(self.peer.peer_id, self.peer.rng, _Judge(self.peer), self._wanted, self._now())
         for connection in self.peer.neighbours():
             self.peer_connected(connection)
 
@@ -211,25 +215,20 @@ class Membership(Service):
         self._do(self._view.on_forward_join(connection.peer_id, ForwardJoin(newcomer, message.ttl), self._now()))
 
     def _on_shuffle(self, connection: PeerConnection, message: Shuffle) -> None:
-        origin = message.origin and Contact(
-            message.origin.peer_id, sayable(message.origin.addresses, connection.remote)
-        )
-        checked = Shuffle(message.number, message.ttl, origin, _reachable(message.peers, connection))
-        self._do(self._view.on_shuffle(connection.peer_id, checked, self._now()))
+        self._do(self._view.on_shuffle(connection.peer_id, message, self._now()))
 
     def _on_shuffled(self, connection: PeerConnection, message: Shuffled) -> None:
-        checked = Shuffled(message.number, _reachable(message.peers, connection))
-        self._do(self._view.on_shuffled(connection.peer_id, checked, self._now()))
+        self._do(self._view.on_shuffled(connection.peer_id, message, self._now()))
 
     # --- carrying out ---------------------------------------------------------------------------------------------
 
     def _shuffle(self) -> None:
-        self._do(self._view.shuffle())
+        self._do(self._view.shuffle(self._now()))
 
     def _do(self, actions: Actions) -> None:
         for action in actions:
             if isinstance(action, Send):
-                self._send(action.peer_id, action.message)
+                self._send(action)
             elif isinstance(action, Ask):
                 self._begin(action)
             elif isinstance(action, Came):
@@ -239,12 +238,13 @@ class Membership(Service):
                 self._active = None
                 self.peer.release(action.peer_id, _HOLD)
 
-    def _send(self, peer_id: PeerId, message: Message) -> None:
+    def _send(self, action: Send) -> None:
+        peer_id, message = action.peer_id, action.message
         connection = self.peer.connection_to(peer_id)
         if connection is None:
             return
         try:
-            connection.send(_for(message, connection))
+            connection.send(_for(message, connection) if action.own else message)
         except PeerageError as error:
             log.info("%r takes no %s: %s", connection, type(message).__name__, error)
         if isinstance(message, Disconnect):
@@ -272,6 +272,8 @@ class Membership(Service):
                 actions = self._view.answered(contact, checked, self._now())
         except (PeerageError, TimeoutError) as error:
             log.info("a peer is no neighbour: %s", error)
+            if not self.peer.connections():
+                await asyncio.sleep(_BREATH)
             self._failed(contact.peer_id)
         else:
             self._pauses.answered(contact.peer_id, alone=not self._view.active)
@@ -320,11 +322,24 @@ class Membership(Service):
         known = self.peer.table.get(connection.peer_id)
         return Contact(connection.peer_id, known.addresses if known is not None else ())
 
-    def _standing(self, peer_id: PeerId) -> Standing:
-        known = self.peer.table.get(peer_id)
+
+class _Judge:
+    """What hyparview.Judge asks for."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def standing(self, peer_id: PeerId) -> Standing:
+        """Ask the peer table."""
+        known = self._peer.table.get(peer_id)
         if known is None:
             return Standing.NEUTRAL
         return Standing.BANNED if known.banned else Standing.FRIEND if known.friend else Standing.NEUTRAL
+
+    def believed(self, contacts: Sequence[Contact], teller: PeerId) -> Sequence[Contact]:
+        """Judge by where the teller is."""
+        connection = self._peer.connection_to(teller)
+        return _reachable(tuple(contacts), connection) if connection is not None else ()
 
 
 def _reachable(contacts: tuple[Contact, ...], connection: PeerConnection) -> tuple[Contact, ...]:
