@@ -52,6 +52,8 @@ class Home:
         self.catalogue_file = path / "catalogue.sqlite"
         self.peers_file = path / "peers.json"
         self.hits_file = path / "last-search.json"
+        self.index_file = path / "index.sqlite"
+        self.wishes_file = path / "wishes.json"
         self.transfers_folder = path / "transfers"
 
     def __repr__(self) -> str:

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -30,20 +29,23 @@ from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
+from peerage.app.glance import Places, status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
 from peerage.app.neighbours import Neighbours
-from peerage.app.overlays import OverlayParts, Overlays
+from peerage.app.overlays import OverlayParts, Overlays, named_indexes
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
 from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish, answered_lately
 from peerage.app.sharing import Sharing
 from peerage.app.upkeep import Upkeep
 from peerage.app.views import sources_of
+from peerage.app.wish_book import WishBook
+from peerage.app.wishes import Wishes
 from peerage.catalogue.database import Database
 from peerage.catalogue.hash_pool import ProgressCallback
 from peerage.catalogue.library import Library
-from peerage.content.download import ENDED
+from peerage.catalogue.record_index import RecordIndex
 from peerage.content.exchange import ContentExchange
 from peerage.content.hasher import ManifestHasher
 from peerage.content.holding import LibraryHoldings
@@ -86,6 +88,7 @@ class Node:
         self.fetching: Fetching
         self.neighbours: Neighbours
         self.shelves: PeerShares
+        self.wishes: Wishes
         self.transfers: Transfers
         self.exchange: ContentExchange
         self.membership: Membership
@@ -127,6 +130,21 @@ class Node:
             yield node
 
     # --- what it does -------------------------------------------------------------------------------------------
+
+    @property
+    def traffic(self) -> Upkeep:
+        """How fast content goes, in and out."""
+        return self._upkeep
+
+    @property
+    def places(self) -> Places:
+        """Where this node listens, and how others are told to dial it."""
+        return Places(self._listening, tuple(source.address for source in self._myself))
+
+    def all_notices(self) -> list[str]:
+        """Return what the owner of this node should read now."""
+        lan = self._lan.notice if self._lan is not None else ""
+        return [*self.notices, *filter(None, (lan, self.classic.notice)), *self.wishes.notices]
 
     @property
     def peer_id(self) -> str:
@@ -216,28 +234,7 @@ class Node:
 
     async def status(self) -> models.Status:
         """Return the node at a glance."""
-        lan_notice = [self._lan.notice] if self._lan is not None and self._lan.notice else []
-        return models.Status(
-            peer_id=self.peer_id,
-            listen=str(self._listening[0]) if self._listening else "",
-            api=self.api,
-            network=self.network.name,
-            private=self.network.private,
-            peers=len(self.peer.neighbours()),
-            known_peers=self.peer.number_of_peers(),
-            shares=len(await self.sharing.shares()),
-            transfers=sum(download.state not in ENDED for download in self.transfers.all()),
-            addresses=[str(source.address) for source in self._myself],
-            rate_down=self._upkeep.down.rate,
-            rate_up=self._upkeep.up.rate,
-            home=str(self.home.path),
-            pid=os.getpid(),
-            version=version("peerage"),
-            started=self.started,
-            classic=str(self.classic.address or ""),
-            old_peers=len(self.classic.peers()),
-            notices=[*self.notices, *lan_notice, *filter(None, [self.classic.notice])],
-        )
+        return await status_of(self)
 
     async def settled(self) -> None:
         """Wait until the shares were compared with the disk once since the start."""
@@ -256,19 +253,28 @@ class Node:
         reader = SharedFiles()
         stack.callback(reader.close)
         library = Library(database, key, ManifestHasher(), self.peer.clock, executor)
-        await self._mount(database, library, reader)
+        await self._mount(database, library, reader, await self._served_index(stack))
+
+    async def _served_index(self, stack: AsyncExitStack) -> RecordIndex | None:
+        if not self.config.serve_index:
+            return None
+        index = await RecordIndex.open(self.home.index_file)
+        stack.push_async_callback(index.close)
+        return index
 
     def _make_peer(self, key: PeerKey, executor: ThreadPoolExecutor) -> Peer:
         environment = Environment(SystemClock(), random.SystemRandom(), executor)
         return Peer(key, TcpTransport(self.network, key), environment)
 
-    async def _mount(self, database: Database, library: Library, reader: SharedFiles) -> None:
+    async def _mount(
+        self, database: Database, library: Library, reader: SharedFiles, index: RecordIndex | None
+    ) -> None:
         peer = self.peer
         self.exchange = ContentExchange([LibraryHoldings(library, reader).find])
         self.membership = Membership()
         self.reachability = Reachability()
         shelf = CatalogueShelf(database, peer.peer_id, self._serving)
-        self.overlays = Overlays(OverlayParts(self.config, database, shelf, self.membership))
+        self.overlays = Overlays(OverlayParts(self.config, database, shelf, self.membership, self.reachability, index))
         planner = self.overlays.planner
         self.transfers = Transfers(self.exchange, self.home.transfers_folder, Locator(peer, planner))
         self._upkeep = Upkeep(
@@ -294,11 +300,12 @@ class Node:
             )
         )
         self._recent = recent
+        self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)
         self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer), self.classic)
         for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
             await peer.mount(service)
         await self._listen()
-        for later in (self.transfers, self.membership, self.reachability, self._publication):
+        for later in (self.transfers, self.membership, self.reachability, self._publication, self.wishes):
             await peer.mount(later)
         await self.classic.mount(peer, database, reader, self.transfers.rate.spend, self.exchange.rate.spend)
         await self._begin(recent)
@@ -322,8 +329,8 @@ class Node:
         self._apply(self.config.limits)
         await self.peer.in_thread(recent.load)
         self.peer.start_pings()
-        if self.config.connect:
-            self.peer.spawn(self._join(addresses_to_join(self.config)), "join")
+        if addresses := addresses_to_join(self.config):
+            self.peer.spawn(self._join(addresses), "join")
         if self.config.lan:
             self._lan = Lan([source.address for source in self._myself], self._found)
             await self.peer.mount(self._lan)
@@ -337,6 +344,10 @@ class Node:
     def _apply(self, limits: LimitSettings) -> None:
         self.transfers.set_limits(limits.down, limits.up)
         self.exchange.slots = limits.upload_slots
+
+    def _search_quietly(self, wish: Wish) -> SearchRun:
+        """Search without making this the last search."""
+        return SearchRun(self._searching, wish)
 
     def _found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
         self.membership.heard_of(peer_id, *places)
@@ -354,4 +365,4 @@ def _overridden(config: Config, listen: str | None, network: str | Network | Non
 
 def addresses_to_join(config: Config) -> list[Address]:
     """Return the peers to connect to at every start; raises AddressError."""
-    return [parse_address(text) for text in config.connect]
+    return [*map(parse_address, config.connect), *named_indexes(config)[1]]

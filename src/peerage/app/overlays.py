@@ -1,21 +1,30 @@
 """Which overlays a node has: the one table from the word in the configuration to what is mounted.
 
 Invariant: the planner sees them in order of price, and nothing else of the program knows which of them there are. What
-an overlay needs of the rest of the node is handed to it here.
+an overlay needs of the rest of the node is handed to it here, and what it is to the network is told here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from peerage.app.api import models
 from peerage.app.config import Config, OverlayName
 from peerage.catalogue.database import Database
+from peerage.catalogue.record_index import RecordIndex
+from peerage.errors import AddressError
+from peerage.identity.address import Address, parse_address
+from peerage.identity.link import parse_source
 from peerage.overlay.base import Overlay
+from peerage.overlay.dht import DhtOverlay
 from peerage.overlay.flood import FloodOverlay
+from peerage.overlay.index import IndexAt, IndexOverlay
 from peerage.overlay.planner import LocalCatalogue, Planner
 from peerage.overlay.shelf import Shelf
+from peerage.peer.connection import PeerConnection
 from peerage.peer.membership import Membership
+from peerage.peer.reachability import Reachability
 
 MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
     "auto": ("flood", "index", "supernode", "dht"),
@@ -24,25 +33,27 @@ MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
     "supernode": ("supernode",),
     "dht": ("dht",),
 }
-"""What each word of the configuration stands for."""
+"""What each word of the configuration stands for, the cheapest first; an index that is served or named comes on top."""
 
 
 class OverlayParts(NamedTuple):
-    """What overlays need of a node."""
+    """What overlays need of a node; `served_index` is the one that it keeps, if it does."""
 
     config: Config
     database: Database
     shelf: Shelf
     membership: Membership
+    reachability: Reachability
+    served_index: RecordIndex | None
 
 
 class Overlays:
     """The overlays of one node, from the cheapest to the dearest, and the planner over them."""
 
     def __init__(self, parts: OverlayParts) -> None:
-        wanted = MOUNTED[parts.config.overlay]
+        self._parts = parts
         self.local = LocalCatalogue(parts.database)
-        self.mounted = tuple(_MAKERS[name](parts) for name in wanted if name in _MAKERS)
+        self.mounted = tuple(_MAKERS[name](parts) for name in names_of(parts.config) if name in _MAKERS)
         self.planner = Planner((self.local, *self.mounted))
 
     @property
@@ -50,7 +61,95 @@ class Overlays:
         """What is to be mounted on the peer."""
         return (self.local, *self.mounted)
 
+    def lines(self) -> list[models.OverlayLine]:
+        """Say of each overlay what this node is in it, and with how many others."""
+        return [_line(overlay, self._parts) for overlay in self.mounted]
 
-_MAKERS: Final[dict[str, Callable[[OverlayParts], Overlay]]] = {
-    "flood": lambda parts: FloodOverlay(parts.shelf),
-}
+    def role(self) -> str:
+        """Say in a few words what this node does for others; "leaf" when it only takes part."""
+        roles = [f"{line.name} {line.role}" for line in self.lines() if line.serves]
+        return ", ".join(roles) or "leaf"
+
+
+def names_of(config: Config) -> list[str]:
+    """Return the overlays that a configuration asks for, in order of price."""
+    wanted = set(MOUNTED[config.overlay])
+    if config.serve_index or config.index:
+        wanted.add("index")
+    return [name for name in MOUNTED["auto"] if name in wanted]
+
+
+def named_indexes(config: Config) -> tuple[list[IndexAt], list[Address]]:
+    """Return the indexes that are named with their peer id, and the addresses of others, which say who they are.
+
+    Raises AddressError.
+    """
+    known, elsewhere = [], []
+    for text in config.index:
+        if "@" in text:
+            source = parse_source(text)
+            known.append(IndexAt(source.peer_id, (source.address,)))
+        else:
+            address = parse_address(text)
+            if not address.is_dialable:
+                raise AddressError(f"no index can be at {text!r}: write HOST:PORT or PEER_ID@HOST:PORT")
+            elsewhere.append(address)
+    return known, elsewhere
+
+
+def links_of(membership: Membership) -> Callable[[], Sequence[PeerConnection]]:
+    """Return what gives the links to flood: the mesh and friends; while there is no mesh yet, whoever is there."""
+
+    def links() -> Sequence[PeerConnection]:
+        mesh = membership.active()
+        table = membership.peer.table
+        others = [each for each in membership.peer.neighbours() if each not in mesh]
+        friends = [each for each in others if (known := table.get(each.peer_id)) is not None and known.friend]
+        return [*mesh, *friends] or others
+
+    return links
+
+
+def _flood(parts: OverlayParts) -> Overlay:
+    return FloodOverlay(parts.shelf, links=links_of(parts.membership))
+
+
+def _index(parts: OverlayParts) -> Overlay:
+    return IndexOverlay(parts.shelf, serve=parts.served_index, indexes=named_indexes(parts.config)[0])
+
+
+def _dht(parts: OverlayParts) -> Overlay:
+    return DhtOverlay(parts.shelf, reachable=lambda: parts.reachability.reachable)
+
+
+_MAKERS: Final[dict[str, Callable[[OverlayParts], Overlay]]] = {"flood": _flood, "index": _index, "dht": _dht}
+
+
+def _line(overlay: Overlay, parts: OverlayParts) -> models.OverlayLine:
+    match overlay:
+        case FloodOverlay():
+            return models.OverlayLine(name="flood", role="neighbour", peers=len(links_of(parts.membership)()))
+        case IndexOverlay():
+            known = overlay.indexes()
+            return models.OverlayLine(
+                name="index",
+                role=_role(serves=overlay.serves),
+                serves=overlay.serves,
+                peers=sum(each.registered for each in known),
+                about=f"{len(known)} known" if known else "",
+            )
+        case DhtOverlay():
+            serves = parts.reachability.reachable is True
+            kept = f"keeps {overlay.stored} entries, has {overlay.listed} kept"
+            return models.OverlayLine(
+                name="dht",
+                role=_role(serves=serves),
+                serves=serves,
+                peers=overlay.contacts,
+                about=f"{kept}, about {overlay.network_size} take part",
+            )
+    return models.OverlayLine(name=overlay.name, role="member", peers=0)
+
+
+def _role(*, serves: bool) -> str:
+    return "server" if serves else "client"

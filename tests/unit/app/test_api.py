@@ -36,7 +36,7 @@ def lines(response: httpx.Response, kind: object) -> list[object]:
 
 def every_route() -> list[tuple[str, str]]:
     return [
-        (method, path.replace("{said:str}", "abcd").lstrip("/"))
+        (method, path.replace("{said:str}", "abcd").replace("{wish_id:int}", "7").lstrip("/"))
         for handler in ROUTES
         for path in handler.paths
         for method in handler.http_methods
@@ -155,7 +155,7 @@ async def test_attack_malformed_body(api: Api) -> None:
 
 async def test_attack_malformed_bodies_and_parameters_on_every_route(api: Api) -> None:
     for method, path in every_route():
-        if path in {"down", "transfers/changes"}:
+        if path in {"down", "transfers/changes", "wishes/changes"}:
             continue
         for content in (b"{", b'{"x":1}', b"null"):
             response = await api.http.request(method, path, content=content, params={"limit": "x", "timeout": "1e999"})
@@ -305,7 +305,7 @@ async def test_the_description_names_every_route_and_struct(api: Api) -> None:
     description = answer(await api.http.get("openapi.json"), dict)
     described = {(method.upper(), path) for path, methods in description["paths"].items() for method in methods}
     expected = {
-        (method, "/api/v1" + path.replace("{said:str}", "{said}"))
+        (method, "/api/v1" + path.replace("{said:str}", "{said}").replace("{wish_id:int}", "{wish_id}"))
         for handler in ROUTES
         for path in handler.paths
         for method in handler.http_methods

@@ -41,6 +41,13 @@ keep-alives. The names of all bodies are those of `models.py`.
     PATCH  /api/v1/peers/P            PeerBody  PeerEntry; P: peer id or its unique beginning
     GET    /api/v1/peers/P/shares?path=F        ~ HitFound..., then BrowseEnded; F: folders with "/" between them
 
+    GET    /api/v1/wishes                       list[Wish], the saved searches; their bodies are in `wish_models.py`
+    POST   /api/v1/wishes             WishBody  Wish, status 201
+    GET    /api/v1/wishes/changes               ~ every Wish, then WishChanged or WishGone when one changes
+    GET    /api/v1/wishes/N/results             list[WishResult], the newest first
+    POST   /api/v1/wishes/N/seen                Wish; `get` takes the numbers of its results from now on
+    POST   /api/v1/wishes/N/remove              Wish
+
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits
 

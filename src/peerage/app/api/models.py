@@ -32,6 +32,16 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 # --- the node ---------------------------------------------------------------------------------------------------
 
 
+class OverlayLine(Answer, frozen=True):
+    """What this node is in one of its overlays."""
+
+    name: str  # flood, index, supernode, dht
+    role: str  # neighbour, client, server, leaf, supernode
+    peers: int  # neighbours in it: links, indexes that have this node's records, supernodes, contacts
+    serves: bool = False  # whether it answers there for others
+    about: str = ""
+
+
 class Status(Answer, frozen=True):
     """The node at a glance."""
 
@@ -51,6 +61,10 @@ class Status(Answer, frozen=True):
     pid: int
     version: str
     started: float
+    role: str = "leaf"  # what it does for others, such as "dht server"; "leaf" for one that only takes part
+    reachable: bool | None = None  # whether others can dial it; None while that is not known
+    overlays: list[OverlayLine] = []  # how it finds things, the cheapest first
+    wishes: int = 0
     classic: str = ""  # where peers of 2007 reach this node, "" is nowhere
     old_peers: int = 0  # peers of 2007 that are known
     notices: list[str] = []  # sentences the owner should read: the usual port was taken, no LAN discovery, ...

@@ -75,6 +75,11 @@ class Client:
         except _BadQueryError as error:
             raise QueryError(error.reason, text, error.position) from None
 
+    def browse(self, peer: str, path: str) -> Iterator[models.BrowseEvent]:
+        """Look through what a peer shares."""
+        decoder = msgspec.json.Decoder(models.BrowseEvent)
+        return self._stream("GET", f"peers/{quoted(peer)}/shares", decoder, query={"path": path})
+
     def progress(self, content_id: str) -> Iterator[models.TransferChange]:
         """Follow one download until it rests."""
         decoder = msgspec.json.Decoder(models.TransferChange)

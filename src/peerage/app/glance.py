@@ -1,0 +1,55 @@
+"""The node at a glance: what `peerage status` shows.
+
+Invariant: it looks and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NamedTuple
+
+from peerage.app.api import models
+from peerage.content.download import ENDED
+from peerage.identity.address import Address
+
+if TYPE_CHECKING:
+    from peerage.app.node import Node
+
+
+class Places(NamedTuple):
+    """Where a node listens, and where others are told to dial it."""
+
+    listening: tuple[Address, ...]
+    reachable_at: tuple[Address, ...]
+
+
+async def status_of(node: Node) -> models.Status:
+    """Return how a node is now."""
+    listening, reachable_at = node.places
+    peer = node.peer
+    return models.Status(
+        peer_id=node.peer_id,
+        listen=str(listening[0]) if listening else "",
+        api=node.api,
+        network=node.network.name,
+        private=node.network.private,
+        peers=len(peer.neighbours()),
+        known_peers=peer.number_of_peers(),
+        shares=len(await node.sharing.shares()),
+        transfers=sum(download.state not in ENDED for download in node.transfers.all()),
+        addresses=[str(address) for address in reachable_at],
+        rate_down=node.traffic.down.rate,
+        rate_up=node.traffic.up.rate,
+        home=str(node.home.path),
+        pid=os.getpid(),
+        version=version("peerage"),
+        started=node.started,
+        role=node.overlays.role(),
+        reachable=node.reachability.reachable,
+        overlays=node.overlays.lines(),
+        wishes=len(node.wishes.all()),
+        classic=str(node.classic.address or ""),
+        old_peers=len(node.classic.peers()),
+        notices=node.all_notices(),
+    )
