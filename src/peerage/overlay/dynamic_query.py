@@ -5,8 +5,9 @@ beyond what they cover, which costs one message each. Answers divided by the hos
 thing is; from that follows how many hosts are still needed, and so the smallest ttl and the fewest links that should
 do. What nobody had so far is looked for one link farther, all round.
 
-Invariant: no link is asked twice with the same or a smaller ttl, none beyond `max_ttl`, and once enough was found,
-nobody is asked any more. When answers arrive, and how questions travel, is not known here. Pure: time is an argument.
+Invariant: no link is asked twice with the same or a smaller ttl, none beyond `max_ttl`, and once enough was found or
+so many hosts were reached as the rules allow, nobody is asked any more. When answers arrive, and how questions travel,
+is not known here. Pure: time is an argument.
 
 Source: A. Fisk, Gnutella Dynamic Query Protocol 0.1 (2003). Other than there, one question id serves all steps (who
 has answered does not answer again), and a step asks several links at once when one cannot reach the hosts needed.
@@ -25,6 +26,7 @@ from peerage.limits import (
     DYNAMIC_HOP_LEAST,
     DYNAMIC_HOP_MOST,
     DYNAMIC_HOP_SECONDS,
+    DYNAMIC_HORIZON,
     DYNAMIC_PROBES,
     MAX_LINK_DEGREE,
 )
@@ -39,6 +41,7 @@ class QueryRules(msgspec.Struct, frozen=True, kw_only=True):
     """How a question widens; seconds are for one hop there and back."""
 
     probes: int = DYNAMIC_PROBES
+    horizon: int = DYNAMIC_HORIZON
     hop_seconds: float = DYNAMIC_HOP_SECONDS
     hop_least: float = DYNAMIC_HOP_LEAST
     hop_most: float = DYNAMIC_HOP_MOST
@@ -92,7 +95,7 @@ class DynamicQuery:
 
     def next(self, found: int, now: float) -> Step | None:
         """Return the next step; None when enough was found, or nobody is left who could be asked."""
-        if found >= self._goal.wanted:
+        if found >= self._goal.wanted or self.hosts >= self._rules.horizon:
             return None
         asks = self._probe() if not self._asked else self._satisfying(found) if found else ()
         if not asks:
