@@ -1,9 +1,10 @@
 """Whether an index leaves out what it has: its answer is compared with those of the others that were asked the same.
 
 A holder's lease names the indexes it has registered with. So when one index tells of a record and another, named in the
-same lease and not at the end of its room, does not, the second one has left it out. What is younger than GRACE
-does not count, as it may still be on its way.
-Invariant: an index is never accused because of another's word, only of a lease that the holder signed. Pure.
+same lease and not at the end of its room, does not, the second one has left it out. What is younger than GRACE does not
+count, as it may still be on its way.
+Invariant: an index is never accused on another's word, only on what holders have signed, and by each holder once for
+each question: one who names an index that it has not registered with does little harm. Pure.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Final, NamedTuple
 from peerage.identity.keys import PeerId
 from peerage.limits import INDEX_SKEW
 from peerage.overlay.index.answers import Told
-from peerage.overlay.index.signed import tag_of
+from peerage.overlay.index.signed import Lease, tag_of
 
 GRACE: Final = 60  # seconds in which what was registered must be found
 
 
 class Compared(NamedTuple):
-    """What one index should have told, and what of it it did not tell."""
+    """Of how many holders one index should have told everything, and of how many it did not."""
 
     peer_id: PeerId
     compared: int
@@ -33,7 +34,7 @@ class Comparison:
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
         self._told: dict[PeerId, set[bytes]] = {}
-        self._named: dict[bytes, tuple[bytes, ...]] = {}  # by what was told: the tags of those that should tell it
+        self._leases: dict[bytes, Lease] = {}  # by what was told
         self._whole: list[PeerId] = []
 
     def note(self, index: PeerId, told: Told, now: float) -> None:
@@ -41,7 +42,7 @@ class Comparison:
         self._told.setdefault(index, set()).add(told.key)
         lease = told.lease
         if max(lease.issued, told.issued) + GRACE < now and now + INDEX_SKEW < lease.expires:
-            self._named.setdefault(told.key, lease.indexes)
+            self._leases.setdefault(told.key, lease)
 
     def ended(self, index: PeerId) -> None:
         """An index has told all that it wants to tell."""
@@ -53,5 +54,6 @@ class Comparison:
             told = self._told.get(index, set())
             if len(told) >= self._wanted:
                 continue
-            due = [key for key, tags in self._named.items() if tag_of(index) in tags]
-            yield Compared(index, len(due), sum(key not in told for key in due))
+            due = [(lease.holder, key) for key, lease in self._leases.items() if tag_of(index) in lease.indexes]
+            missing = {holder for holder, key in due if key not in told}
+            yield Compared(index, len({holder for holder, _ in due}), len(missing))

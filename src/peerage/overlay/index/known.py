@@ -33,8 +33,8 @@ class IndexView(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     failed: int  # questions that it did not answer
     refused: int  # answers that were forged, stale or off the question
-    compared: int  # answers of others that it should have given, too
-    omitted: int  # and those of them that it did not give
+    compared: int  # holders of whom it should have told everything, by what other indexes told
+    omitted: int  # and those of whom it did not
 
     @property
     def suspect(self) -> bool:
@@ -131,7 +131,7 @@ class KnownIndexes:
         known.retry_at = now + min(INDEX_RETRY * 2.0 ** (known.failures - 1), INDEX_RETRY_MAX)
 
     def compared(self, peer_id: PeerId, compared: int, omitted: int) -> None:
-        """Other indexes gave answers that this one should have given, too."""
+        """Other indexes told of holders that this one should have told of, too."""
         known = self._indexes.get(peer_id)
         if known is not None:
             known.compared += compared
