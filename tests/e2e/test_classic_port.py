@@ -19,6 +19,7 @@ from cli_machine import Machine, wait_until
 pytestmark = pytest.mark.e2e
 
 GIB = 1024 * 1024 * 1024
+POOL = 8  # threads that a node may start for the disk, at first use
 
 
 def talk(port: int, code: bytes, payload: bytes = b"") -> bytes:
@@ -279,3 +280,53 @@ def test_two_gibibytes_through_the_gateway_stay_below_100_mebibytes(machine: Mac
     _, most = memory(pid)
     print(f"RSS before {before / 1e6:.0f} MB, at the most {most / 1e6:.0f} MB")
     assert most < 100 * 1024 * 1024
+
+
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts the threads and files of a process in /proc")
+def test_ten_thousand_requests_from_fifty_threads_leave_nothing_behind(machine: Machine) -> None:
+    machine.write("notes.txt", b"hello from B\nline two\n")
+    port = up(machine)
+    machine.do("share", "notes.txt")
+    pid = machine.do("status", "--json").json["pid"]
+    requests = [
+        (b"NAME", b""),
+        (b"LIST", b""),
+        (b"JOIN", b"127.0.0.1:9 127.0.0.1 9"),
+        (b"QUER", b"127.0.0.1:9 nothing 0"),
+        (b"FGET", b"notes.txt"),
+        (b"RESP", b"x 127.0.0.1:9"),
+        (b"PING", b""),
+        (b"QUIT", b"p1"),
+        (b"HELO", b"what"),
+        (b"JOIN", b"malformed"),
+    ]
+    answered = [0] * 50
+
+    def client(number: int, rounds: int) -> None:
+        for turn in range(rounds):
+            code, payload = requests[(number + turn) % len(requests)]
+            answer = parts(talk(port, code, payload))
+            answered[number] += bool(answer) == (code not in {b"RESP", b"PING", b"HELO"})
+
+    def fifty(rounds: int) -> None:
+        workers = [threading.Thread(target=client, args=(number, rounds)) for number in range(50)]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join()
+
+    fifty(40)  # whatever is made on first use is there now
+    wait_until(lambda: open_files(pid) < 60, "the end of all connections")
+    files, running, (resident, _) = open_files(pid), threads(pid), memory(pid)
+    fifty(160)
+    assert sum(answered) == 10_000
+    wait_until(lambda: open_files(pid) <= files, "the end of all connections")
+    grown = memory(pid)[0] - resident
+    print(f"files {files} -> {open_files(pid)}, threads {running} -> {threads(pid)}, RSS {grown / 1e6:+.1f} MB")
+    assert threads(pid) <= running + POOL
+    assert grown < 8 * 1024 * 1024
+    assert parts(talk(port, b"NAME")) == [("REPL", f"127.0.0.1:{port}".encode())]
