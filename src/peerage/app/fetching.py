@@ -19,7 +19,7 @@ from peerage.app.recent import RecentHits
 from peerage.catalogue.library import Library
 from peerage.classic.downloads import OldDownload
 from peerage.classic.links import OldLink, is_old_link, parse_old_link
-from peerage.content.download import Download, DownloadState, Wanted
+from peerage.content.download import ENDED, Download, DownloadState, Wanted
 from peerage.content.names import safe_name
 from peerage.content.picker import Priority
 from peerage.content.source import Source
@@ -89,6 +89,8 @@ class Fetching:
         """Stop a download and keep what it has; raises LocalError when it has ended."""
         download = self.find(said)
         if isinstance(download, OldDownload):
+            if download.state in ENDED:
+                raise LocalError(f"{download.target.name} is {download.state.value}; there is nothing to pause")
             await self._parts.classic.downloads.stop_one(download, DownloadState.PAUSED)
             return download
         if download.state in {DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED}:
