@@ -129,6 +129,8 @@ class Registrar:
         """Bring one index up to date."""
         await asyncio.sleep(self._rules.quiet)
         registration = self._registrations.setdefault(peer_id, _Registration())
+        if registration.cursor < self._ledger.floor:  # what was withdrawn since then is not known any more
+            registration = self._registrations[peer_id] = _Registration()
         try:
             connection = await self.connect(peer_id)
             if registration.renew_at <= self._now() or registration.named != self._tags():
@@ -172,9 +174,6 @@ class Registrar:
 
     async def _bring_up(self, connection: PeerConnection, registration: _Registration) -> None:
         """Tell one index all that it does not know yet."""
-        if registration.cursor < self._ledger.floor:
-            registration.renew_at, registration.told = 0.0, Held()  # it logs in again, and begins afresh
-            raise LimitError("INDEX_REMOVALS", "ours", "too much was withdrawn since this index was told")
         while registration.cursor < self._ledger.number:
             goal, held = self._ledger.number, self._ledger.held
             removed = self._ledger.removed_since(registration.cursor)

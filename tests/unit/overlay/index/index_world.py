@@ -54,9 +54,9 @@ def empty_index(bounds: IndexBounds | None = None) -> RecordIndex:
 class IndexWorld(MemoryWorld):
     """Nodes in virtual time that are told which indexes there are."""
 
-    async def add_node(self, *, kind=SettledIndex, rules=QUICK, indexes=(), serves=False, shelf=None):
+    async def add_node(self, *, kind=SettledIndex, rules=QUICK, indexes=(), serves=False, shelf=None, bounds=None):
         """Add a node; `indexes` are the nodes whose indexes it is told to use."""
-        serve = empty_index() if serves else None
+        serve = empty_index(bounds) if serves else None
         told = tuple(IndexAt(node.peer.peer_id, (node.address,)) for node in indexes)
         self.make_overlay = lambda shelf: kind(shelf, serve=serve, indexes=told, rules=rules)
         node = await self.add(shelf)

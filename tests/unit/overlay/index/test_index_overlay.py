@@ -9,6 +9,7 @@ import pytest
 from index_world import QUICK, SettledIndex, in_index_world, lying
 from overlay_world import content_of, record
 
+from peerage.catalogue.index_table import IndexBounds
 from peerage.catalogue.locator import locator_of
 from peerage.catalogue.record import Visibility, decode, encode
 from peerage.errors import LimitError, RefusedError
@@ -171,6 +172,57 @@ def test_an_index_that_lost_everything_is_told_again():
         await one.served.drop_holder(sharer.peer.peer_id)
         await asyncio.sleep(QUICK.lease)
         assert one.served.count == 1
+
+    in_index_world(main)
+
+
+def test_a_holder_that_withdraws_very_much_begins_afresh(monkeypatch):
+    monkeypatch.setattr("peerage.overlay.index.ledger.INDEX_REMOVALS", 3)
+
+    async def main(world):
+        one, other, sharer, _ = await two_indexes_and_two_users(world)
+        many = [record(sharer.peer.key, f"blue {number}") for number in range(20)]
+        await sharer.share_records(many)
+        await sharer.overlay.withdraw(many[:12])
+        assert one.served.count == other.served.count == 8
+        assert sharer.metric("index_registrations_failed") == 0
+
+    in_index_world(main)
+
+
+def test_an_index_that_is_full_is_not_named_in_the_lease():
+    async def main(world):
+        full, roomy = [await world.add_node(serves=True, bounds=bounds) for bounds in (IndexBounds(total=3), None)]
+        sharer, asker = [await world.add_node(indexes=[full, roomy]) for _ in range(2)]
+        await sharer.share_records([record(sharer.peer.key, f"blue {number}") for number in range(8)])
+        assert full.served.count == 3
+        assert [view_of(sharer, index).registered for index in (full, roomy)] == [False, True]
+        await asyncio.sleep(2 * QUICK.lease)
+        assert full.served.count == 3
+        assert len(await asker.search("blue")) == 8
+        assert view_of(asker, full).omitted == 0
+        assert view_of(asker, roomy).compared == 1
+
+    in_index_world(main)
+
+
+def test_a_node_finds_and_offers_what_its_own_index_has():
+    async def main(world):
+        index = await world.add_node(serves=True)
+        sharer, asker = [await world.add_node(indexes=[index]) for _ in range(2)]
+        await sharer.share("blue.flac")
+        own = await index.share("blue too.flac")
+        secret = await index.share("blue link.flac", visibility=Visibility.LINK)
+        assert names(await index.search("blue")) == ["blue.flac"]
+        assert names(await asker.search("blue")) == ["blue too.flac", "blue.flac"]
+        for shared in (own, secret):
+            (holder,) = await asker.locate(shared.content)
+            assert holder.addresses == (index.address,)
+        await index.unshare(own)
+        assert names(await asker.search("blue")) == ["blue.flac"]
+        await asyncio.sleep(2 * QUICK.lease)
+        (holder,) = await asker.locate(secret.content)
+        assert holder.peer_id == index.peer.peer_id
 
     in_index_world(main)
 
