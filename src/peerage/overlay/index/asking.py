@@ -8,7 +8,7 @@ Results are checked before they are given out (answers.py), and all ends with th
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Final, Generic, NamedTuple, cast
@@ -29,6 +29,7 @@ from peerage.wire.message import encode
 
 _HERE: Final = Address("127.0.0.1", 0)  # where this node's own index is
 _PARTS_WAITING: Final = 16  # parts that wait to be read; more are not taken from the links
+_MOST_FAULTS: Final = 64  # refused answers of one index to one question: checking each costs a signature
 
 Question = AskIndex | SeekInIndex
 
@@ -71,6 +72,7 @@ class Inquiry(Generic[FoundT]):
         self._comparison = Comparison(question.wanted)
         self._tasks: dict[PeerId, asyncio.Task[None]] = {}
         self._left: deque[PeerId] = deque()
+        self._faults: Counter[PeerId] = Counter()
         self._started = 0.0
 
     async def results(self, own: Sequence[HolderAnswer]) -> AsyncGenerator[FoundT, None]:
@@ -173,9 +175,14 @@ class Inquiry(Generic[FoundT]):
             self.cost.messages_received += 1
             self.cost.bytes_received += part.size
         time = self._peer.clock.time()
+        if self._faults[part.peer_id] >= _MOST_FAULTS:
+            return
         for each in (each for holder in part.holders for each in self._reader.read(holder, part.remote, time)):
             if isinstance(each, Refused):
                 self._refuse(part.peer_id, each)
+                if self._faults[part.peer_id] >= _MOST_FAULTS:
+                    self._cut_off(part.peer_id)
+                    return
                 continue
             self._comparison.note(part.peer_id, each.told, time)
             if each.found is not None and self.cost.found < self._request.wanted:
@@ -187,9 +194,17 @@ class Inquiry(Generic[FoundT]):
         if reason is Refused.UNWANTED:
             return  # no fault of the index
         self.cost.refused += 1
+        self._faults[index] += 1
         known = self._known.get(index)
         if known is not None:
             known.refused += 1
+
+    def _cut_off(self, index: PeerId) -> None:
+        """Listen no more to an index that tells rubbish."""
+        task = self._tasks.get(index)
+        if task is not None:
+            task.cancel()
+        self._ended(_Ended(index, worked=False))
 
     def _is_enough(self) -> bool:
         return self.cost.found >= self._request.wanted or self.cost.exceeds(self._request.budget)

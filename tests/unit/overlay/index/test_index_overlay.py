@@ -353,6 +353,26 @@ def test_lying_index():
     in_index_world(main)
 
 
+def test_an_index_that_tells_only_rubbish_is_cut_off():
+    async def main(world):
+        def rubbish(answers):
+            return [HolderAnswer(each.lease, (), (b"rubbish",) * 64) for each in answers * 100]
+
+        liar = await world.add_node(serves=True, kind=lying(rubbish))
+        honest = await world.add_node(serves=True)
+        rules = msgspec.structs.replace(QUICK, used=1)
+        sharer = await world.add_node(indexes=[liar, honest])
+        await sharer.share("blue.flac")
+        for _ in range(8):
+            asker = await world.add_node(indexes=[liar, honest], rules=rules)
+            async with asker.overlay.search(SearchRequest(text="blue")) as search:
+                assert [hit.record.name async for hit in search] == ["blue.flac"]
+            assert search.cost.refused == 64
+            assert view_of(asker, liar).failed == 1
+
+    in_index_world(main)
+
+
 def test_an_index_cannot_send_anybody_elsewhere():
     async def main(world):
         def redirect(answers):
