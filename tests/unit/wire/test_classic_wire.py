@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -144,6 +146,14 @@ def test_what_is_not_text_goes_through_and_can_be_shown() -> None:
     assert isinstance(response, QueryResponse)
     assert response.frame().payload == b"m\xfcsic\x1b[2J.mp3 h:1"
     assert classic.printable(response.name) == "m\ufffdsic\ufffd[2J.mp3"
+
+
+def test_the_page_shows_these_bytes() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "classic.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z]{4})(?: ([^`]*))?` \| `([0-9a-f ]+)` \|$", page, re.MULTILINE)
+    assert len(rows) == 14
+    for code, text, recorded in rows:
+        assert classic.encode_frame(code.encode(), text.encode()) == bytes.fromhex(recorded)
 
 
 frames = st.builds(Frame, st.binary(min_size=4, max_size=4), st.binary(max_size=300))
