@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -68,6 +68,15 @@ from peerage.transport.tcp import SystemClock, TcpTransport
 _THREADS: Final = max(8, 2 * (os.cpu_count() or 1))  # for disk and hashing: most of them wait for the disk
 
 _INTERFACES_SECONDS: Final = 60.0
+
+
+class Stores(NamedTuple):
+    """Where a node keeps what it shares and knows; `served_index` only where it keeps an index for others."""
+
+    database: Database
+    library: Library
+    reader: SharedFiles
+    served_index: RecordIndex | None
 
 
 class Node:
@@ -253,7 +262,7 @@ class Node:
         reader = SharedFiles()
         stack.callback(reader.close)
         library = Library(database, key, ManifestHasher(), self.peer.clock, executor)
-        await self._mount(database, library, reader, await self._served_index(stack))
+        await self._mount(Stores(database, library, reader, await self._served_index(stack)))
 
     async def _served_index(self, stack: AsyncExitStack) -> RecordIndex | None:
         if not self.config.serve_index:
@@ -266,49 +275,58 @@ class Node:
         environment = Environment(SystemClock(), random.SystemRandom(), executor)
         return Peer(key, TcpTransport(self.network, key), environment)
 
-    async def _mount(
-        self, database: Database, library: Library, reader: SharedFiles, index: RecordIndex | None
-    ) -> None:
-        peer = self.peer
-        self.exchange = ContentExchange([LibraryHoldings(library, reader).find])
-        self.membership = Membership()
-        self.reachability = Reachability()
-        shelf = CatalogueShelf(database, peer.peer_id, self._serving)
-        self.overlays = Overlays(OverlayParts(self.config, database, shelf, self.membership, self.reachability, index))
+    async def _mount(self, stores: Stores) -> None:
+        peer, recent = self.peer, RecentHits(self.home.hits_file)
+        arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
+        self._recent = recent
+        self._find_with(stores)
         planner = self.overlays.planner
-        self.transfers = Transfers(self.exchange, self.home.transfers_folder, Locator(peer, planner))
+        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer), self.classic)
         self._upkeep = Upkeep(
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
-        arrivals = Arrivals(expected=self.config.lan or bool(self.config.connect))
-        recent = RecentHits(self.home.hits_file)
-        self._publication = Publication(library, database, self.exchange, planner)
-        self.sharing = Sharing(library, database, lambda: self._myself)
+        self.sharing = Sharing(stores.library, stores.database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
-        browsing = Browsing(partial(own_page, database), ADMITS[self.config.browse])
+        browsing = Browsing(partial(own_page, stores.database), ADMITS[self.config.browse])
         self.shelves = PeerShares(peer, browsing, self.neighbours, recent)
-        self.fetching = Fetching(
+        self.fetching = self._fetching_with(stores.library)
+        self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)
+        self._publication = Publication(stores.library, stores.database, self.exchange, planner)
+        for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
+            await peer.mount(service)
+        await self._listen()
+        for later in (self.transfers, self.membership, self.reachability, self._publication, self.wishes):
+            await peer.mount(later)
+        rates = self.transfers.rate.spend, self.exchange.rate.spend
+        await self.classic.mount(peer, stores.database, stores.reader, *rates)
+        await self._begin(recent)
+
+    def _find_with(self, stores: Stores) -> None:
+        """Make what finds things, and what fetches what was found."""
+        self.exchange = ContentExchange([LibraryHoldings(stores.library, stores.reader).find])
+        self.membership = Membership()
+        self.reachability = Reachability()
+        shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
+        self.overlays = Overlays(
+            OverlayParts(self.config, stores.database, shelf, self.membership, self.reachability, stores.served_index)
+        )
+        locator = Locator(self.peer, self.overlays.planner)
+        self.transfers = Transfers(self.exchange, self.home.transfers_folder, locator)
+        self.classic = ClassicPort(settings_of(self.config.classic, self.config.classic_connect))
+
+    def _fetching_with(self, library: Library) -> Fetching:
+        return Fetching(
             FetchParts(
-                peer,
+                self.peer,
                 self.transfers,
                 library,
-                recent,
+                self._recent,
                 self.config.download_folder,
                 lambda: self._myself,
                 self._found,
                 self.classic,
             )
         )
-        self._recent = recent
-        self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)
-        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer), self.classic)
-        for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
-            await peer.mount(service)
-        await self._listen()
-        for later in (self.transfers, self.membership, self.reachability, self._publication, self.wishes):
-            await peer.mount(later)
-        await self.classic.mount(peer, database, reader, self.transfers.rate.spend, self.exchange.rate.spend)
-        await self._begin(recent)
 
     async def _listen(self) -> None:
         heard = await listening.listen(self.peer, self.config)

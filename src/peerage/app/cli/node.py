@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from peerage.app.api.models import Done, Identity, Status
+from peerage.app.api.models import Done, Identity, OverlayLine, Status
 from peerage.app.cli import formats
 from peerage.app.cli.command import Command, Json
 from peerage.app.cli.output import Output
@@ -70,6 +70,9 @@ def _facts(now: Status) -> Iterator[tuple[str, str]]:
         yield "classic port", f"{now.classic}, {now.old_peers} peers of 2007"
     yield "network", network_name(now)
     yield "peers", f"{now.peers} connected, {now.known_peers} known"
+    yield "role", _role(now)
+    for line in now.overlays:
+        yield f"by {line.name}", _overlay(line)
     yield "shares", str(now.shares)
     yield "transfers", f"{now.transfers} under way"
     yield "speed", f"{formats.speed(now.rate_down)} down, {formats.speed(now.rate_up)} up"
@@ -77,6 +80,20 @@ def _facts(now: Status) -> Iterator[tuple[str, str]]:
     yield "local API", f"http://{now.api}/"
     yield "home folder", now.home
     yield "process", f"{now.pid}, version {now.version}"
+
+
+def _role(now: Status) -> str:
+    dialled = {
+        True: "others can dial it",
+        False: "others cannot dial it",
+        None: "whether others can dial it shows soon",
+    }
+    return f"{now.role}; {dialled[now.reachable]}"
+
+
+def _overlay(line: OverlayLine) -> str:
+    peers = formats.count(line.peers, "peer")
+    return ", ".join(filter(None, (line.role, peers, line.about)))
 
 
 def network_name(now: Status) -> str:

@@ -14,10 +14,11 @@ from peerage.app.api.models import Status
 from peerage.app.cli import formats
 from peerage.app.cli.command import Command, Json, absolute
 from peerage.app.cli.node import network_name, show_notices
-from peerage.app.config import Config
+from peerage.app.config import Config, OverlayName
 from peerage.app.daemon import DaemonOptions, detach, run
 from peerage.errors import AddressError, ConfigError
 from peerage.identity.address import parse_address
+from peerage.identity.link import parse_source
 from peerage.identity.network import Network
 
 _ASK: Final = "-"
@@ -29,6 +30,28 @@ def _address(text: str) -> str:
         return str(parse_address(text))
     except AddressError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _index(text: str) -> str:
+    try:
+        _ = parse_source(text) if "@" in text else parse_address(text)
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+ClassicOption = Annotated[
+    str | None,
+    typer.Option(parser=_address, metavar="HOST:PORT", help="Open a clear-text port for peers of 2007 there."),
+]
+OverlayOption = Annotated[
+    OverlayName | None, typer.Option(help="How this node finds things: all that helps, by need, or one way alone.")
+]
+ServeIndexOption = Annotated[bool, typer.Option("--serve-index", help="Keep an index of what others share, for all.")]
+IndexOption = Annotated[
+    list[str] | None,
+    typer.Option(parser=_index, metavar="ADDRESS", help="Use the index at HOST:PORT or PEER_ID@HOST:PORT; repeatable."),
+]
 
 
 def up(  # each one is an option
@@ -48,18 +71,18 @@ def up(  # each one is an option
     connect: Annotated[
         list[str] | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Connect to this peer; repeatable.")
     ] = None,
-    classic: Annotated[
-        str | None,
-        typer.Option(parser=_address, metavar="HOST:PORT", help="Open a clear-text port for peers of 2007 there."),
-    ] = None,
+    classic: ClassicOption = None,
+    overlay: OverlayOption = None,
+    serve_index: ServeIndexOption = False,
+    index: IndexOption = None,
     detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
     as_json: Json = False,
 ) -> None:
     """Start this node and let it run until Ctrl-C, or in the background with --detach."""
     command = Command.of(context, as_json)
     flags: dict[str, Any] = {"listen": listen, "api": api, "network": network, "connect": connect or None}
-    flags["classic"] = classic
-    flags |= {"lan": False} if no_lan else {}
+    flags |= {"classic": classic, "overlay": overlay, "index": index or None}
+    flags |= {"lan": False if no_lan else None, "serve_index": serve_index or None}
     if network or secret_file:
         flags["secret_file"] = absolute(secret_file) if secret_file and str(secret_file) != _ASK else ""
     config = _with_flags(command.home.config(), flags)
