@@ -33,12 +33,13 @@ from peerage.lab.member import Member
 from peerage.lab.population import Population
 from peerage.lab.sizing import state_of
 from peerage.lab.topology import components
-from peerage.overlay.base import SearchRequest
+from peerage.overlay.base import Hit, SearchRequest
 
 _SHOWN_STEPS: Final = 20  # how often a long wait tells how far it is
 _PAUSE: Final = 5.0  # seconds after the deadline of the last query of a class
 _SAMPLED: Final = 40  # nodes whose state is measured, beside the busiest
 _BUSIEST: Final = 5
+_TRIES: Final = 10_000  # draws after which what is sought is taken not to exist
 
 Report = Callable[[str, float], None]
 """Told how far an experiment is: the step's name, and the share of it that is done."""
@@ -78,13 +79,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Experiment:
-    """Runs one specification; a subclass may strike in between (attacks/)."""
+    """Runs one specification; a subclass may equip some members otherwise, and strike in between (attacks/)."""
 
     def __init__(self, rng: random.Random, spec: Spec, report: Report) -> None:
         self.spec = spec
         self.report = report
-        self.generation: Generation = GENERATIONS[spec.generation]()
-        self.population = Population(rng, spec, self.generation)
+        self.generation = self.make_generation()
+        self.population = Population(rng, spec, self.generation, self.arm)
         self.census = Census(self.population.world.trace.note_delivery)
         self.population.world.net.tap = self.census.note_delivery
         self._asking = random.Random(f"queries {spec.seed}")  # noqa: S311 -- a simulation, not a secret
@@ -103,10 +104,11 @@ class Experiment:
             if self.spec.churn:
                 churning = Churning(self.population, self.spec)
                 stack.callback(asyncio.get_running_loop().create_task(churning.run()).cancel)
-            await self.prepare()
             self.census.take()
             await self.wait(self.spec.quiet, "quiet")
             quiet = self.census.take()
+            await self.strike()
+            self.census.take()
             counts, kinds = [], []
             for number, kind in enumerate(KINDS):
                 outcomes = await self.ask(kind, self._share_of(number))
@@ -116,8 +118,20 @@ class Experiment:
             self.report("ending", 0.0)
         return msgspec.structs.replace(result, cpu_seconds=time.process_time() - started)
 
-    async def prepare(self) -> None:
-        """Called when the network has settled, before anything is measured."""
+    # --- what a subclass may change -----------------------------------------------------------------------------------
+
+    def make_generation(self) -> Generation:
+        """Return what the nodes are equipped with."""
+        return GENERATIONS[self.spec.generation]()
+
+    def arm(self, member: Member) -> None:
+        """Change a member before it is equipped."""
+
+    async def strike(self) -> None:
+        """Called when the network has settled and what it costs by itself is known, before the searches."""
+
+    def note_hit(self, member: Member, item: Item, hit: Hit) -> None:
+        """Look at a hit that a search gave out."""
 
     # --- the steps ----------------------------------------------------------------------------------------------------
 
@@ -150,19 +164,28 @@ class Experiment:
         async with asyncio.TaskGroup() as group:
             for done in range(number):
                 await asyncio.sleep(self._asking.expovariate(self.spec.rate))
-                item = self.population.holdings.ask_for(kind, self._asking)
-                member = self.asker(item)
+                item = self._item(kind)
+                member = self._asker(item)
                 group.create_task(self._search(member, item, outcomes))
                 self.report(f"{kind} items", done / number)
         await asyncio.sleep(_PAUSE)
         return outcomes
 
-    def asker(self, item: Item) -> Member:
+    def _item(self, kind: Held) -> Item:
+        """Choose what is asked for: something that somebody still has."""
+        for _ in range(_TRIES):
+            item = self.population.holdings.ask_for(kind, self._asking)
+            if any(map(self.population.is_honest, self.population.holders(item))):
+                return item
+        raise LocalError(f"nobody is left who holds one of the {kind} items")
+
+    def _asker(self, item: Item) -> Member:
         """Choose who asks: an honest node that does not hold the item itself."""
-        while True:
-            member = self.population.members[self._asking.randrange(self.spec.peers)]
-            if not member.hostile and item not in self.population.holdings.seats[member.seat]:
-                return member
+        for _ in range(_TRIES):
+            seat = self._asking.randrange(self.spec.peers)
+            if self.population.is_honest(seat) and seat not in self.population.holders(item):
+                return self.population.members[seat]
+        raise LocalError("nobody is left who could ask")
 
     def _text(self, item: Item) -> str:
         """Return two words of the name, one of them a rare one: what people remember."""
@@ -181,16 +204,13 @@ class Experiment:
                     last = self._loop.time() - begun
                     first = last if first is None else first
                     hits += 1
-                    if hops is None and self.counts(item, hit.record.content, member):
+                    self.note_hit(member, item, hit)
+                    if hops is None and hit.record.content == item.content:
                         hops = hit.hops
         except LimitError:
             pass  # this node asks too much at once: that is an answer, too
         if self.population.is_there(member):
             outcomes.append(Outcome(found=hops is not None, hits=hits, hops=hops, first=first, last=last))
-
-    def counts(self, item: Item, content: bytes, member: Member) -> bool:  # noqa: ARG002 -- attacks look at the asker
-        """Whether a hit is what was meant."""
-        return content == item.content
 
     # --- the sums -----------------------------------------------------------------------------------------------------
 
@@ -256,11 +276,14 @@ def _sizes(values: Sequence[int]) -> Load:
     return Load(mean=mean_of(values[:_SAMPLED]) or 0.0, busiest=max(values, default=0))
 
 
-def run_experiment(spec: Spec, report: Report, kind: type[Experiment] = Experiment) -> Result:
+Maker = Callable[[random.Random, Spec, Report], Experiment]
+
+
+def run_experiment(spec: Spec, report: Report, make: Maker = Experiment) -> Result:
     """Run an experiment in virtual time, in this process; `report` is called now and then."""
 
     async def main(rng: random.Random) -> Result:
-        return await kind(rng, spec, report).run()
+        return await make(rng, spec, report).run()
 
     gc.collect()
     before = gc.get_threshold()

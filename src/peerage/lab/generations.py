@@ -14,14 +14,19 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from peerage.catalogue.record_index import RecordIndex
 from peerage.errors import LocalError
 from peerage.identity.address import Address
 from peerage.lab.host_cache import HostCache
 from peerage.lab.member import Member
 from peerage.overlay.base import Overlay
+from peerage.overlay.dht import DhtOverlay
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.flood.state import FloodRules
+from peerage.overlay.index import IndexOverlay, IndexRules
+from peerage.overlay.planner import Planner
 from peerage.peer.membership import Membership
+from peerage.peer.reachability import Reachability
 
 _UNBOUNDED: Final = 1e9
 
@@ -123,7 +128,101 @@ class Flood(Generation):
         return FloodOverlay(member.shelf, links=membership.active)
 
 
-GENERATIONS: Final[dict[str, type[Generation]]] = {each.name: each for each in (Flood2001, Flood)}
+class Index1999(Generation):
+    """Napster as the deck describes it: one index, which everybody believes and nobody can replace."""
+
+    name = "index-1999"
+    title = "one central index (Napster)"
+    codes = frozenset({b"IXQR", b"IXSK"})
+    servers = 1
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return the index of 1999, used or served."""
+        return self.index_overlay(member, IndexRules.classic_1999())
+
+    async def equip(self, member: Member) -> None:
+        """Mount nothing but the index: clients of 1999 did not know each other."""
+        await self.open_index(member)
+        await self.mount_overlay(member)
+
+    async def open_index(self, member: Member) -> None:
+        """Open the database of a server."""
+        if member.seat < self.servers:
+            member.index = await RecordIndex.open(None, member.node.peer.executor)
+            member.node.stack.push_async_callback(member.index.close)
+
+    def index_overlay(self, member: Member, rules: IndexRules) -> Overlay:
+        """Return the overlay of a client that knows the servers, or of a server."""
+        others = tuple(each for each in member.servers if each.peer_id != member.node.peer.peer_id)
+        return IndexOverlay(member.shelf, serve=member.index, indexes=others, rules=rules)
+
+
+class Index(Index1999):
+    """Indexes that nobody has to believe or to rely on: four of them, each client uses several."""
+
+    name = "index"
+    title = "first generation, several indexes"
+    servers = 4
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return the index overlay as a node has it."""
+        return self.index_overlay(member, IndexRules())
+
+    async def equip(self, member: Member) -> None:
+        """Mount the membership, too, by which indexes are announced."""
+        await self.open_index(member)
+        await Generation.equip(self, member)
+
+
+class Dht(Generation):
+    """Kademlia: who holds what stands with the peers whose ids are nearest to its key."""
+
+    name = "dht"
+    title = "hash table, Kademlia"
+    codes = frozenset({b"LOOK"})
+    settle = 240.0  # reachability has to be found out, then everything is published
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return the table as a node has it."""
+        reachability = member.reachability
+        assert reachability is not None
+        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable)
+
+    async def equip(self, member: Member) -> None:
+        """Mount what says whether a node can be dialled, too."""
+        member.reachability = Reachability()
+        await member.node.peer.mount(member.reachability)
+        await super().equip(member)
+
+
+class Auto(Dht):
+    """What a node does by itself: one search over all overlays, cheap ones first."""
+
+    name = "auto"
+    title = "all of them, by need"
+    codes = Flood.codes | Index.codes | Dht.codes
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return a planner over the overlays of a node, which are mounted with it."""
+        assert member.membership is not None
+        flood = FloodOverlay(member.shelf, links=member.membership.active)
+        index = IndexOverlay(member.shelf)
+        return Planner((flood, index, super().overlay(member)))
+
+    async def mount_overlay(self, member: Member) -> None:
+        """Mount the planner's overlays."""
+        planner = self.overlay(member)
+        assert isinstance(planner, Planner)
+        for each in planner.overlays:
+            await member.node.peer.mount(each)
+        member.overlay = planner
+        member.node.peer.start_pings()
+        await planner.publish(member.held.records())
+
+
+GENERATIONS: Final[dict[str, type[Generation]]] = {
+    each.name: each for each in (Index1999, Index, Flood2001, Flood, Dht, Auto)
+}
 """Every generation by name, in the order of history."""
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from peerage.errors import PeerageError
 from peerage.identity.address import Address
+from peerage.peer.connection import PeerConnection
 from peerage.peer.service import Service
 from peerage.peer.stabilizers import Stabilizer
 
@@ -32,6 +33,10 @@ class HostCache(Service):
         """Look after the links, if this client does."""
         return (Stabilizer(self._look, _INTERVAL),) if self._redials else ()
 
+    def peer_disconnected(self, connection: PeerConnection) -> None:
+        """Let go of it."""
+        self.peer.release(connection.peer_id, self.name)
+
     async def join(self, addresses: Sequence[Address]) -> None:
         """Take the list and dial."""
         self._listed = tuple(addresses)
@@ -42,9 +47,11 @@ class HostCache(Service):
             return
         for address in self.peer.rng.sample(self._listed, len(self._listed)):
             try:
-                await self.peer.connect(address)
+                connection = await self.peer.connect(address)
             except PeerageError:
                 continue  # dead, full or this node itself
+            if connection.outgoing:
+                self.peer.hold(connection.peer_id, self.name)
             if self._missing() <= 0:
                 return
 

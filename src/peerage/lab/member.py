@@ -6,18 +6,31 @@ generation (generations.py); this module only keeps together what belongs togeth
 
 from __future__ import annotations
 
-from peerage.identity.address import Address
+from peerage.catalogue.record_index import RecordIndex
 from peerage.lab.shelf import HeldShelf
 from peerage.lab.world import SimNode
 from peerage.overlay.base import Overlay
+from peerage.overlay.index import IndexAt
 from peerage.overlay.shelf import Shelf
 from peerage.peer.membership import Membership
+from peerage.peer.reachability import Reachability
 
 
 class Member:
     """A node, what it holds and how it searches; `overlay` is set once its generation has equipped it."""
 
-    __slots__ = ("held", "hostile", "membership", "node", "overlay", "seat", "servers", "shelf")
+    __slots__ = (
+        "held",
+        "hostile",
+        "index",
+        "membership",
+        "node",
+        "overlay",
+        "reachability",
+        "seat",
+        "servers",
+        "shelf",
+    )
 
     def __init__(self, node: SimNode, seat: int, held: HeldShelf) -> None:
         self.node = node
@@ -25,9 +38,11 @@ class Member:
         self.held = held
         self.shelf: Shelf = held  # what the overlay answers from; an attacker's is another
         self.hostile = False
-        self.servers: tuple[Address, ...] = ()  # where the index servers of this world are, if it has any
+        self.servers: tuple[IndexAt, ...] = ()  # the index servers of this world, if it has any
         self.overlay: Overlay
         self.membership: Membership | None = None
+        self.reachability: Reachability | None = None
+        self.index: RecordIndex | None = None  # of an index server
 
     def __repr__(self) -> str:
         return f"<Member {self.seat} {self.node.address.host}>"

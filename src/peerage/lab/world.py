@@ -45,6 +45,7 @@ class WorldPlan(msgspec.Struct, frozen=True, kw_only=True):
     link_life: float = 0.0  # mean time until a link breaks by itself; 0: it does not
     limits: Limits = DEFAULT
     network: str = "lab"
+    strangers: bool = False  # addresses are public and far from each other; otherwise all are in one private network
     traced: bool = True  # costs a microsecond or two for each delivery
 
 
@@ -112,18 +113,19 @@ class World:
         """Return some living nodes at random."""
         return self.rng.sample(self.nodes, count)
 
-    async def add(self) -> SimNode:
-        """Add a node that listens and knows nobody."""
+    async def add(self, limits: Limits | None = None) -> SimNode:
+        """Add a node that listens and knows nobody; `limits` are those of the plan unless given."""
+        limits = limits or self.plan.limits
         number = self._made
         self._made += 1
-        host = self.net.add_host(_name(number))
+        host = self.net.add_host(_public_name(number) if self.plan.strangers else _private_name(number))
         host.set_bandwidth(self.plan.up, self.plan.down)
         self._places.settle(host.name)
         key = PeerKey.from_seed(self.rng.randbytes(32))
         clock = VirtualClock(asyncio.get_running_loop())
         rng = random.Random(self.rng.getrandbits(64))  # noqa: S311 -- a simulation, not a secret
-        transport = MemoryTransport(host, self._network, key, self.plan.limits)
-        peer = Peer(key, transport, Environment(clock, rng, self._executor, self.plan.limits))
+        transport = MemoryTransport(host, self._network, key, limits)
+        peer = Peer(key, transport, Environment(clock, rng, self._executor, limits))
         node = self._nodes[number] = SimNode(number, peer, host, clock)
         if self._equip is not None:
             await self._equip(node)
@@ -218,5 +220,10 @@ class _Faults(logging.Handler):
             raise LocalError(f"{len(self._errors)} failures inside nodes: {shown}") from self._errors[0]
 
 
-def _name(number: int) -> str:
+def _private_name(number: int) -> str:
     return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def _public_name(number: int) -> str:
+    """Return an address such as strangers have: public, and each in a network of its own."""
+    return f"20.{number & 255}.{number >> 8 & 255}.{1 + (number >> 16)}"
