@@ -179,17 +179,32 @@ class Lookup:
 
     def _hear(self, contact: Contact, path: int, source: _Candidate | None) -> None:
         peer_id = contact.peer_id
-        if peer_id in self._known or peer_id == self._own or len(self._known) >= self._rules.walk_known:
+        if peer_id in self._known or peer_id == self._own:
+            return
+        distance = number_of(peer_id) ^ self.target
+        if len(self._known) >= self._rules.walk_known and not self._make_room(distance):
             return
         subnet = subnet_of(contact)
         if subnet:
             if self._subnets[subnet] >= self._rules.walk_subnet:
                 return
             self._subnets[subnet] += 1
-        candidate = _Candidate(contact, number_of(peer_id) ^ self.target, path, source)
+        candidate = _Candidate(contact, distance, path, source)
         self._known[peer_id] = candidate
         insort(self._ranked, candidate)
         insort(self._paths[path].ranked, candidate)
+
+    def _make_room(self, distance: int) -> bool:
+        """Forget the farthest peer if it is farther than that and was not asked."""
+        last = self._ranked[-1] if self._ranked else None
+        if last is None or last.state is not _State.WAITING or last.distance <= distance:
+            return False
+        self._unrank(last)
+        del self._known[last.contact.peer_id]
+        subnet = subnet_of(last.contact)
+        if subnet:
+            self._subnets[subnet] -= 1
+        return True
 
     def _choose(self, number: int) -> _Candidate | None:
         """Return the nearest peer of a path that is worth a question and was not asked yet."""
