@@ -162,7 +162,7 @@ MAX_OPEN_FILES = 64  # files that one store keeps open
 DIRTY_FILES = 32  # files synced one by one; with more of them the whole file system is synced at once
 
 # --- overlays: questions to many peers ----------------------------------------------------------------------------
-SEARCH_TTL = 4  # links that a question travels: with six neighbours a node, more than a thousand peers
+SEARCH_TTL = 7  # links that a question may travel: it widens step by step, and no farther than it must
 MAX_SEARCH_TTL = 7  # what others may ask for; Gnutella's bound, and far more than a well-knit network needs
 SEARCH_SECONDS = 10.0  # how long a search waits by itself
 MAX_SEARCH_SECONDS = 30.0  # how long relays know the way back: later answers are lost
@@ -273,7 +273,7 @@ CLASSIC_DOWNLOADS_AT_ONCE = 4
 MAX_BTPEER_REQUEST = 16 * MIB  # of a program with messages of its own; it is held in memory, as its interface wants
 MAX_BTPEER_UNREAD = 64 * MIB  # of all requests that have not come whole
 MAX_BTPEER_ANSWER = 128 * MIB  # all replies to one request: a program of 2007 gets them as one list in memory
-BTPEER_HANDLERS = 64  # threads for handlers, which may block; started as they are needed
+BTPEER_HANDLERS = 128  # threads for handlers, which may block; as many as connections, started as they are needed
 BTPEER_STABILIZERS = 64  # of one program, each of which takes a thread while it runs
 BTPEER_PINGS_AT_ONCE = 8  # peers checked together: dead ones cost five seconds each
 BTPEER_BACKLOG = 256  # connections that may wait to be accepted; the five of 2007 make a burst wait for seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -132,6 +133,39 @@ def test_a_program_in_the_manner_of_2007_runs_unchanged(tmp_path: Path) -> None:
         "annabel has 1002",
     ]
     assert "stored for |None|" in done.stdout
+
+
+def test_the_keyboard_ends_the_main_loop(tmp_path: Path) -> None:
+    program = """
+import sys, threading
+from peerage.classic import BTPeer
+
+peer = BTPeer(5, sys.argv[1], serverhost="127.0.0.1")
+peer.addhandler("NAME", lambda peerconn, msgdata: peerconn.senddata("REPL", peer.myid))
+
+def watch():
+    while not peer.connectandsend("127.0.0.1", peer.serverport, "NAME", ""):
+        pass
+    print("listens", flush=True)
+
+threading.Thread(target=watch).start()
+peer.mainloop()
+print(peer.shutdown, [each.name for each in threading.enumerate() if "engine" in each.name])
+"""
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, str(free_port())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert says(running) == "listens"
+        running.send_signal(signal.SIGINT)
+        said, errors = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert (running.returncode, errors) == (0, "")
+    assert said.splitlines()[-1] == "True []"
 
 
 # Linux tells how many files and how much memory a process has; elsewhere threads and objects must do.

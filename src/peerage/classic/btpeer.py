@@ -82,8 +82,9 @@ class BTPeer:
 
     def startstabilizer(self, stabilizer: Callable[[], object], delay: float) -> None:
         """Call a function in a thread now and `delay` seconds after each time, also after a time that failed."""
-        if not self._shutdown:
-            self._running().repeat(stabilizer, max(float(delay), _SHORTEST_DELAY))
+        engine = self._running()
+        if engine is not None:
+            engine.repeat(stabilizer, max(float(delay), _SHORTEST_DELAY))
 
     # --- known peers ----------------------------------------------------------------------------------------------
 
@@ -197,11 +198,9 @@ class BTPeer:
         """Answer whoever connects until `shutdown` is set; raises OSError when the port cannot be had."""
         listening = self.makeserversocket(self.serverport)
         try:
-            if not self._shutdown:
-                engine = self._running()
-                engine.serve(listening)
-                self._debug(f"{self.myid} listens at port {self.serverport}")
-                self._wait_for(engine)
+            engine = self._running()
+            if engine is not None:
+                self._serve(engine, listening)
         finally:
             listening.close()
 
@@ -222,14 +221,17 @@ class BTPeer:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _running(self) -> Engine:
+    def _running(self) -> Engine | None:
+        """Return the engine, started when it is first needed; None after the end."""
         with self._inside:
-            if self._engine is None:
+            if self._engine is None and not self._shutdown:
                 self._engine = Engine(self._answer, self.myid)
             return self._engine
 
-    def _wait_for(self, engine: Engine) -> None:
+    def _serve(self, engine: Engine, listening: Socket) -> None:
         try:
+            engine.serve(listening)
+            self._debug(f"{self.myid} listens at port {self.serverport}")
             engine.wait()
         except KeyboardInterrupt:
             btdebug("stops: interrupted from the keyboard")

@@ -1,7 +1,8 @@
 """Clear-text TCP connections for programs of 2007: blocking, but never for ever.
 
 Invariant: every wait has an end, and whatever is opened here and not handed over is closed here. Nothing on these
-connections is encrypted or authenticated; what may be said over them, and by whom, is decided elsewhere.
+connections is encrypted or authenticated; what may be said over them, and by whom, is decided elsewhere. The same for
+code that awaits is `clear.py` and `tcp_streams.py`.
 """
 
 from __future__ import annotations

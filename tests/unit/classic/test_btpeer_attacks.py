@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from peerage.classic import BTPeer, btconnection, engine
 from peerage.classic.patience import Patience
+from peerage.limits import BTPEER_HANDLERS, CLASSIC_CONNECTIONS_PER_ADDRESS
 
 ANSWER = message(b"REPL", b"here")
 
@@ -83,6 +84,28 @@ def test_hundreds_of_silent_connections_take_no_thread_and_keep_nobody_out(peer)
         for _ in range(5):
             assert exchange(peer.serverport, message(b"NAME")) == ANSWER
         assert len(threads_of(peer)) <= 6
+
+
+def test_one_address_cannot_take_every_handler(peer) -> None:
+    go_on, arrived = threading.Event(), threading.Semaphore(0)
+    peer.addhandler(
+        "WAIT", lambda peerconn, _: [arrived.release(), go_on.wait(PATIENCE), peerconn.senddata("REPL", "1")]
+    )
+    with contextlib.ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection((HOST, peer.serverport), PATIENCE))
+            for _ in range(CLASSIC_CONNECTIONS_PER_ADDRESS)
+        ]
+        for raw in waiting:
+            raw.sendall(message(b"WAIT"))
+        for _ in waiting:
+            assert arrived.acquire(timeout=PATIENCE)
+        assert exchange(peer.serverport, message(b"NAME")) == b""  # none of them gives way: they are being answered
+        assert peer._engine.metrics.value("links_refused", "classic") == 1
+        assert CLASSIC_CONNECTIONS_PER_ADDRESS < BTPEER_HANDLERS
+        go_on.set()
+        assert [raw.recv(100) for raw in waiting] == [message(b"REPL", b"1")] * len(waiting)
+        assert [raw.recv(100) for raw in waiting] == [b""] * len(waiting)
 
 
 def test_a_silent_connection_is_closed_in_time(peer, monkeypatch) -> None:
