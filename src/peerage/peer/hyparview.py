@@ -218,7 +218,9 @@ class HyParView:
         if peer_id in self.active:
             return Neighboured(accepted=True), []
         crowded = len(self.active) >= self.wanted + NEIGHBOURS_SPARE or self._subnet_full(asker)
-        if not self._welcome(peer_id) or (crowded and not urgent) or not self.wanted:
+        if not self._welcome(peer_id):
+            return Neighboured(accepted=False), []
+        if (crowded and not urgent) or not self.wanted:
             self.passive.add_met(asker, now)
             return Neighboured(accepted=False, peers=self._sample(_TOLD // 2, but=peer_id)), []
         return Neighboured(accepted=True), self._admit(asker, now)
