@@ -179,6 +179,17 @@ async def test_a_search_that_costs_too_much_gives_what_it_found(monkeypatch: pyt
     await database.close()
 
 
+async def test_a_search_for_words_that_costs_too_much_gives_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = await opened()
+    await database.add([record(f"file {number}", size=number) for number in range(500)])
+    assert len(await database.search(parse("file size:<495"), 1000)) == 495
+    monkeypatch.setattr(record_finder, "SEARCH_STEPS", 2000)
+    hits = await database.search(parse("file size:<495"), 1000)
+    assert 0 < len(hits) < 200
+    assert all(hit.size < 495 for hit in hits)
+    await database.close()
+
+
 async def test_what_was_typed_is_never_sql() -> None:
     database = await opened()
     await database.add([record("x'; DROP TABLE records; --.mp3")])
