@@ -37,6 +37,7 @@ _MODULES: Final = {
     "link": "sharing",
     "search": "finding",
     "browse": "browsing",
+    "wish": "wish",
     "get": "fetching",
     "transfers": "transfers",
     "pause": "transfers",
@@ -53,7 +54,7 @@ _MODULES: Final = {
 }
 """Every command and the module that holds it, as a function of the same name, in the order of the help."""
 _SETTINGS: Final = {"search": {"ignore_unknown_options": True}}  # -word leaves hits out, it is no option
-_GROUPS: Final = frozenset({"lab"})  # modules with a `group` of commands of their own
+_GROUPS: Final = frozenset({"lab", "wish"})  # modules with a `group` of commands of their own
 _RENAMED: Final = {"id": "show_id"}  # where the name of a command is taken in Python
 
 

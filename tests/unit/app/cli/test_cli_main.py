@@ -18,6 +18,7 @@ COMMANDS = [
     "link",
     "search",
     "browse",
+    "wish",
     "get",
     "transfers",
     "pause",
@@ -32,7 +33,7 @@ COMMANDS = [
     "lab",
     "completion",
 ]
-GROUPS = {"lab"}  # commands with commands of their own
+GROUPS = {"lab", "wish"}  # commands with commands of their own
 
 
 @pytest.fixture
@@ -75,6 +76,14 @@ def test_every_command_explains_itself_and_prints_json(run, command):
         ["search", "x", "--no-such-option"],
         ["up", "--listen", "nowhere"],
         ["up", "--connect", "127.0.0.1"],
+        ["up", "--overlay", "pigeons"],
+        ["up", "--index", "nowhere"],
+        ["up", "--index", "abc@192.0.2.1:7411"],
+        ["search", "x", "--budget-messages", "0"],
+        ["wish"],
+        ["wish", "add"],
+        ["wish", "add", "x", "--no-such-option"],
+        ["wish", "results", "first"],
         ["limits", "--down", "fast"],
         ["completion", "cmd"],
         ["status", "--no-such-option"],

@@ -1,0 +1,116 @@
+"""Saved searches at work between whole nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from app_worlds import Api, OpenNode, quiet
+
+from peerage.app.api import wish_models as models
+from peerage.app.node import Node
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0)
+
+
+async def met(open_node: OpenNode) -> tuple[Node, Node]:
+    one, two = await open_node("one"), await open_node("two")
+    await two.connect((await one.status()).listen)
+    await until(lambda: bool(one.peer.neighbours()))
+    return one, two
+
+
+async def test_a_wish_finds_tells_and_downloads_nothing(open_node: OpenNode, files: Path) -> None:
+    one, two = await met(open_node)
+    await one.share(files)
+    wish = await two.wishes.add("song")
+    await two.wishes.look()
+    (listed,) = two.wishes.all()
+    assert (listed.id, listed.new, listed.results) == (wish.id, 2, 2)
+    assert listed.searched is not None
+    assert any("2 new for your wish 'song'" in notice for notice in (await two.status()).notices)
+    assert (await two.status()).wishes == 1
+    assert two.fetching.views() == []
+    await two.wishes.look()
+    assert two.peer.metrics.value("wishes_searched") == 1  # it is not due again
+    await two.wishes.see(wish.id)
+    assert (await two.status()).notices == []
+    results = two.wishes.results(wish.id)
+    number = next(each.hit.number for each in results if each.hit.name == "first song.mp3")
+    assert (await (await two.get(str(number))).wait()).read_bytes() == b"one" * 100_000
+
+
+async def test_a_search_for_a_wish_is_not_the_last_search(open_node: OpenNode, files: Path) -> None:
+    one, two = await met(open_node)
+    await one.share(files)
+    (hit,) = [hit async for hit in two.search("words", limit=1)]
+    await two.wishes.add("song")
+    await two.wishes.look()
+    assert (await (await two.get("1")).wait()).name == hit.name
+
+
+async def test_what_the_wish_allows_is_downloaded_and_no_more(open_node: OpenNode, files: Path) -> None:
+    one, two = await met(open_node)
+    await one.share(files)
+    wish = await two.wishes.add("song", get_bytes=700_000)  # either of them, not both, and not their folder
+    await two.wishes.look()
+    (listed,) = two.wishes.all()
+    (transfer,) = two.fetching.views()
+    assert listed.got_bytes in {300_000, 600_000}
+    downloaded = [each.hit.name for each in two.wishes.results(wish.id) if each.downloaded]
+    assert downloaded == [transfer.name]
+    await two.fetching.find(transfer.content_id).wait()
+
+
+async def test_alone_a_wish_waits_without_a_search(node: Node) -> None:
+    await node.wishes.add("song")
+    await node.wishes.look()
+    (listed,) = node.wishes.all()
+    assert listed.searched is None
+    assert listed.note == "nobody is there to be asked"
+    assert listed.due > listed.added
+
+
+async def test_wishes_survive_a_restart(tmp_path: Path) -> None:
+    config = quiet(tmp_path)
+    async with Node.open(tmp_path / "h", config=config) as node:
+        await node.wishes.add("song")
+    async with Node.open(tmp_path / "h", config=config) as node:
+        assert [wish.text for wish in node.wishes.all()] == ["song"]
+    (tmp_path / "h" / "wishes.json").write_text("{")
+    async with Node.open(tmp_path / "h", config=config) as node:
+        assert "list of wishes was damaged" in (await node.status()).notices[0]
+
+
+async def test_the_api_of_wishes(api: Api, node: Node) -> None:
+    def one(response: object, status: int = 200) -> models.Wish:
+        assert response.status_code == status, response.text
+        return msgspec.json.decode(response.content, type=models.Wish)
+
+    wish = one(await api.http.post("wishes", content=b'{"text":"song"}'), 201)
+    assert msgspec.json.decode((await api.http.get("wishes")).content, type=list[models.Wish]) == [wish]
+    assert (await api.http.get(f"wishes/{wish.id}/results")).content == b"[]"
+    assert one(await api.http.post(f"wishes/{wish.id}/seen")).new == 0
+    bad = await api.http.post("wishes", content=b'{"text":"\\"open"}')
+    assert (bad.status_code, b"position" in bad.content) == (400, True)
+    assert (await api.http.get("wishes/99/results")).status_code == 404
+    assert (await api.http.post("wishes/99/remove")).status_code == 404
+    assert one(await api.http.post(f"wishes/{wish.id}/remove")) == wish
+    assert node.wishes.all() == []
+
+
+async def test_changes_are_told_as_they_come(api: Api, node: Node) -> None:
+    async with asyncio.timeout(10), api.http.stream("GET", "wishes/changes") as response:
+        lines = response.aiter_lines()
+        wish = await node.wishes.add("song")
+        change = msgspec.json.decode(await anext(lines), type=models.WishChange)
+        assert isinstance(change, models.WishChanged)
+        assert change.wish == wish
+        await node.wishes.remove(wish.id)
+        assert msgspec.json.decode(await anext(lines), type=models.WishChange) == models.WishGone(id=wish.id)
