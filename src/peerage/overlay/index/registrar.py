@@ -127,7 +127,7 @@ class Registrar:
 
     async def _work(self, peer_id: PeerId) -> None:
         """Bring one index up to date."""
-        await asyncio.sleep(self._rules.quiet)
+        await asyncio.sleep(self._rules.quiet * self._peer.rng.uniform(0.5, 1.5))  # not all nodes at the same moment
         registration = self._registrations.setdefault(peer_id, _Registration())
         if registration.cursor < self._ledger.floor:  # what was withdrawn since then is not known any more
             registration = self._registrations[peer_id] = _Registration()
