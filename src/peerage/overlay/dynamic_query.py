@@ -80,6 +80,8 @@ class DynamicQuery:
         self._targets = list(targets)
         rng.shuffle(self._targets)
         self._targets.sort(key=lambda target: target.near)
+        degrees = [_believed(target.degree) for target in targets]
+        self._mean = sum(degrees) / max(1, len(degrees))
         self._asked: dict[PeerId, int] = {}  # the largest ttl so far
         self._hop = rules.hop_seconds
         self._reach = 0  # the ttl up to which everybody was asked
@@ -87,7 +89,7 @@ class DynamicQuery:
     @property
     def hosts(self) -> float:
         """How many hosts the question has reached so far, by the theory of trees."""
-        return sum(horizon(target.degree, self._asked.get(target.link, 0)) for target in self._targets)
+        return sum(self._horizon(target, self._asked.get(target.link, 0)) for target in self._targets)
 
     def note_answer(self, hops: int, seconds: float) -> None:
         """An answer came from so far away, so long after the question had been sent there."""
@@ -131,7 +133,7 @@ class DynamicQuery:
         for target in self._targets:
             asked = self._asked.get(target.link, 0)
             if max(asked + 1, target.near) <= ttl:
-                gains.append((target, horizon(target.degree, ttl) - horizon(target.degree, asked)))
+                gains.append((target, self._horizon(target, ttl) - self._horizon(target, asked)))
         return gains
 
     def _all_round(self, now: float) -> list[tuple[PeerId, int]]:
@@ -149,12 +151,20 @@ class DynamicQuery:
             steps -= 1
         return begin + math.ceil(len(left) / steps)
 
+    def _horizon(self, target: Target, ttl: int) -> float:
+        return horizon(target.degree, self._mean, ttl)
+
     def _wait(self, ttl: int) -> float:
         return ttl * min(max(self._hop, self._rules.hop_least), self._rules.hop_most)
 
 
-def horizon(degree: int, ttl: int) -> float:
-    """Return how many hosts a question reaches over one link, by the degree of the peer there."""
-    branches = min(max(degree, 2), MAX_LINK_DEGREE) - 1
-    reached = float(sum(branches**step for step in range(ttl)))
-    return reached if ttl <= 1 else max(1.0, _OVERLAP * reached)
+def horizon(degree: int, mean: float, ttl: int) -> float:
+    """Return how many hosts a question reaches over one link to a peer of a degree, where peers have `mean` links."""
+    branches = mean - 1
+    beyond = sum(branches**step for step in range(ttl - 1))
+    reached = 1 + (_believed(degree) - 1) * beyond
+    return max(1.0, _OVERLAP * reached) if ttl else 0.0
+
+
+def _believed(degree: int) -> int:
+    return min(max(degree, 2), MAX_LINK_DEGREE)

@@ -46,7 +46,7 @@ def test_what_is_common_is_not_looked_for_any_farther_than_needed():
     query = dynamic(targets(*[1] * 8), wanted=10)
     assert ttls(query.next(0, 0.0)) == [1, 1, 1]
     step = query.next(3, 1.0)  # each host has one: seven more are needed, from five links that were not asked
-    assert sum(horizon(6, ttl) for ttl in ttls(step)) >= 7
+    assert sum(horizon(6, 6, ttl) for ttl in ttls(step)) >= 7
     assert max(ttls(step)) <= 2
     assert len(step.asks) <= 5
     assert query.next(10, 2.0) is None
@@ -56,7 +56,7 @@ def test_the_estimate_decides_how_far():
     def second(found):
         query = dynamic(targets(*[1] * 8), wanted=100)
         query.next(0, 0.0)
-        return sum(horizon(6, ttl) for ttl in ttls(query.next(found, 1.0)))
+        return sum(horizon(6, 6, ttl) for ttl in ttls(query.next(found, 1.0)))
 
     assert second(50) < second(10) < second(3)
 
@@ -72,7 +72,7 @@ def test_nobody_to_ask():
 def test_the_horizon_ends_the_search():
     query = dynamic(targets(*[3] * 6), horizon=500)
     steps = 0
-    while (step := query.next(0, float(steps))) is not None:
+    while query.next(0, float(steps)) is not None:
         steps += 1
     assert query.hosts >= 500
     assert steps == 2  # ttl 3 reaches some 150 hosts, ttl 4 some 750
@@ -104,8 +104,11 @@ def test_waiting_follows_how_long_answers_take():
 
 
 def test_lying_about_the_number_of_links():
-    assert horizon(10**9, 3) == horizon(64, 3)
-    assert horizon(-5, 3) == horizon(2, 3)
+    assert horizon(10**9, 6, 3) == horizon(64, 6, 3)
+    assert horizon(-5, 6, 3) == horizon(2, 6, 3)
+    liar = dynamic([Target(peer(0), 10**9, 3), *targets(3, 3, 3)[1:]])
+    liar.next(0, 0.0)
+    assert liar.hosts < QueryRules().horizon
 
 
 def test_waiting_is_bounded_whatever_answers_say():
