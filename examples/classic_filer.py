@@ -150,7 +150,7 @@ class FilerPeer(BTPeer):
     def handle_response(self, _peerconn: BTPeerConnection, data: str) -> None:
         name, _, holder = data.strip().rpartition(" ")
         wanted = any(key in name for key in list(self.asked))  # nobody fills our list with what we never asked for
-        if wanted and is_plain(name) and ":" in holder and len(self.found) < MAX_FOUND:
+        if wanted and is_plain(name) and ":" in holder and holder != self.myid and len(self.found) < MAX_FOUND:
             holders = self.found.setdefault(name, [])
             if holder not in holders and len(holders) < MAX_HOLDERS:
                 holders.append(holder)

@@ -241,6 +241,8 @@ def test_names_that_nobody_asked_for_are_not_taken(peer, filer) -> None:
     exchange(peer.serverport, message(b"RESP", b"virus.exe 127.0.0.1:1"))
     assert peer.found == {}
     peer.asked.append("song")
+    exchange(peer.serverport, message(b"RESP", f"song {peer.myid}".encode()))
+    assert peer.found == {}  # old peers repeat what we have to ourselves
     for each in range(20):
         exchange(peer.serverport, message(b"RESP", f"song 127.0.0.1:{each}".encode()))
     assert len(peer.found["song"]) == filer.MAX_HOLDERS
