@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
 from peerage.catalogue.database import Database
 from peerage.catalogue.query import Query
 from peerage.catalogue.query_parser import parse
 from peerage.catalogue.record import Record
 from peerage.identity.keys import PeerId
+from peerage.limits import MAX_SEARCH_HITS
 from peerage.overlay.base import Cost, Hit, Holder, LocateRequest, Overlay, Search, SearchRequest
+
+_BANNED_SHARE: Final = 2  # records looked at for each that is wanted: some may be of peers that are banned by now
 
 
 class LocalCatalogue(Overlay):
@@ -43,8 +47,9 @@ class LocalCatalogue(Overlay):
 
     async def _hits(self, query: Query, wanted: int, cost: Cost) -> AsyncGenerator[Hit, None]:
         began = self._now()
-        for record in await self._database.search(query, wanted):
-            if not self._is_banned(record.peer_id):
+        looked_at = min(_BANNED_SHARE * wanted, MAX_SEARCH_HITS)
+        for record in await self._database.search(query, looked_at):
+            if cost.found < wanted and not self._is_banned(record.peer_id):
                 cost.note_found(0, self._now() - began)
                 yield Hit(record, self._holder(record.peer_id), 0)
         cost.seconds = self._now() - began

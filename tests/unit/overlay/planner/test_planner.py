@@ -14,6 +14,7 @@ from peerage.errors import LimitError, QueryError, StoreError
 from peerage.identity.keys import PeerKey
 from peerage.lab.clock import run_virtual
 from peerage.overlay.base import Budget, Cost, Hit, Holder, LocateRequest, Overlay, Search, SearchRequest
+from peerage.overlay.dht import DhtOverlay
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.planner import Over, Planner, Rarity
 
@@ -269,9 +270,24 @@ class PlannerSuite(OverlaySuite):
         return MountingPlanner([FloodOverlay(shelf)])
 
 
-class TestMemory(PlannerSuite):
+class TestOneOverlayInMemory(PlannerSuite):
     world = MemoryWorld
 
 
-class TestTcp(PlannerSuite):
+class TestOneOverlayOverTcp(PlannerSuite):
+    world = TcpWorld
+
+
+class SeveralSuite(OverlaySuite):
+    """Flooding and the hash table together, as in a node."""
+
+    def make_overlay(self, shelf):
+        return MountingPlanner([FloodOverlay(shelf), DhtOverlay(shelf, reachable=lambda: True)])
+
+
+class TestSeveralInMemory(SeveralSuite):
+    world = MemoryWorld
+
+
+class TestSeveralOverTcp(SeveralSuite):
     world = TcpWorld
