@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from cli_machine import Machine, wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 GIB = 1024 * 1024 * 1024
 POOL = 8  # threads that a node may start for the disk, at first use

@@ -11,8 +11,9 @@ from typing import Final
 
 from peerage.app.api import models
 from peerage.catalogue.media_type import mime_of
-from peerage.catalogue.query import Query, Words
+from peerage.catalogue.query import AnyOf, Query, Term, Words
 from peerage.catalogue.record import Description, Record, display_name
+from peerage.catalogue.text import fold
 from peerage.classic.downloads import OldDownload
 from peerage.classic.links import OldLink
 from peerage.classic.questions import OldHit
@@ -46,10 +47,18 @@ def _as_typed(word: str, text: str) -> str:
 
 
 def answers(query: Query, hit: OldHit) -> bool:
-    """Whether a name answers a query; a size or a playing time nobody knows."""
+    """Whether a name answers a query: as in 2007, a word may be any part of it; a size or a length nobody knows."""
     name = OldLink(hit.holder, hit.wire_name).name
-    description = Description(content=_NOBODY, name=name, size=0, mime=mime_of(name))
-    return query.matches(Record.draft(_NOBODY, description))
+    record = Record.draft(_NOBODY, Description(content=_NOBODY, name=name, size=0, mime=mime_of(name)))
+    wanted = all(any(_fits(term, record) for term in group.terms) for group in query.wanted)
+    return wanted and not any(_fits(term, record) for term in query.unwanted)
+
+
+def _fits(term: Term, record: Record) -> bool:
+    if isinstance(term, Words):
+        name = fold(record.name)
+        return all(word in name for word in term.words)
+    return Query(text="", wanted=(AnyOf((term,)),)).matches(record)
 
 
 def hit_view(hit: OldHit, number: int) -> models.Hit:

@@ -6,6 +6,7 @@ looked up among their names and never used as a path. Memory does not grow with 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -51,10 +52,12 @@ class Offer:
     def __init__(self, files: FileNames, reader: SharedFiles) -> None:
         self._files = files
         self._reader = reader
+        self._look_up = asyncio.Semaphore(1)  # at a time: a search of the owner waits for no more than one of these
 
     async def names(self, key: str, limit: int) -> list[str]:
         """Return the wire names of at most `limit` files whose name contains the key, in upper or lower case."""
-        found = await self._files.containing(from_wire(key).name, limit)
+        async with self._look_up:
+            found = await self._files.containing(from_wire(key).name, limit)
         names = (to_wire(each.name) if each.alone else to_wire_with_id(each.name, each.file.content) for each in found)
         return [name for name in names if is_sendable(name)]
 
@@ -66,11 +69,17 @@ class Offer:
         if len(wire) > _MOST:
             return None
         for wanted in dict.fromkeys((from_wire(wire), from_wire(wire.strip()), WireName(wire))):
-            for file in await self._files.named(wanted.name) if wanted.name else ():
+            for file in await self._named(wanted.name):
                 if not wanted.content or short_id(file.content) == wanted.content:
                     on_disk = FileOnDisk(file.path, file.stat)
                     return Opened(file.stat.size, partial(self._reader.read, on_disk))
         return None
+
+    async def _named(self, name: str) -> Sequence[SharedFile]:
+        if not name:
+            return ()
+        async with self._look_up:
+            return await self._files.named(name)
 
 
 def chunks_of(size: int) -> range:

@@ -37,6 +37,10 @@ def test_one_word_is_asked_for(text: str, keys: tuple[str, ...]) -> None:
     [
         ("summer holiday", "Summer%20Holiday.jpg", True),
         ("summer holiday", "holiday.jpg", False),
+        ("notes", "MyNotesB.txt", True),
+        ('"my notes"', "MyNotesB.txt", True),
+        ("notes -draft", "MyNotesDraft2.txt", False),
+        ("notes OR draft", "Draft2.txt", True),
         ("holiday type:image", "holiday.jpg", True),
         ("holiday type:audio", "holiday.jpg", False),
         ("holiday -beach", "holiday-beach.jpg", False),
