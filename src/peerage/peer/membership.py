@@ -78,7 +78,9 @@ class Membership(Service):
             self._view.wanted = count
 
     def active(self) -> list[PeerConnection]:
-        """Return the links to the neighbours of the mesh, which are neighbours on both sides."""
+        """Return the links to the neighbours of the mesh, which are neighbours on both sides; none before the start."""
+        if not hasattr(self, "_view"):
+            return []
         if self._active is None or not all(each.is_open for each in self._active):
             found = (self.peer.connection_to(peer_id) for peer_id in self._view.active)
             self._active = [connection for connection in found if connection is not None]
