@@ -134,7 +134,8 @@ class World:
         return node
 
     async def link(self, one: SimNode, other: SimNode) -> PeerConnection:
-        """Connect two nodes."""
+        """Connect two nodes; the link lasts, also when it is idle."""
+        one.peer.hold(other.peer.peer_id, "world")
         return await one.peer.connect(other.address, other.peer.peer_id)
 
     async def link_up(self, degree: int) -> None:
