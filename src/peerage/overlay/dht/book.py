@@ -19,7 +19,7 @@ from peerage.overlay.dht.rules import DhtRules
 
 _SURVIVORS = 0.25  # of the keepers that should still be there at a renewal
 _FULL = 0.5  # of the keepers that have no room: the word is too common
-_KEPT = frozenset({Verdict.STORED, Verdict.RENEWED, Verdict.DROPPED})
+_KEPT = frozenset({Verdict.STORED, Verdict.RENEWED})
 
 
 class ListingId(NamedTuple):
@@ -41,7 +41,7 @@ class Listing:
         self.item = item  # a posting's record, a value, a provider's content id
         self.number = number_of(listing_id.key)
         self.due = due
-        self.renewed = 0.0  # when it was last stored; 0: not yet
+        self.renewed: float | None = None  # when it was last stored
         self.leaving = False
         self.busy = False
 
@@ -96,7 +96,7 @@ class PublicationBook:
         known = self._listings.get(listing_id)
         if known is None:
             return
-        if not known.renewed and not known.busy:
+        if known.renewed is None and not known.busy:
             del self._listings[listing_id]
             return
         known.leaving, known.due = True, now
@@ -123,15 +123,15 @@ class PublicationBook:
         listing.busy = False
         took = sum(each.verdict in _KEPT for each in outcomes)
         if listing.leaving:
-            if took and listing.due <= now:
+            if any(each.verdict is Verdict.DROPPED for each in outcomes):
                 self._listings.pop(listing.id, None)
-            else:
-                listing.due = now + self._rules.retry
+            else:  # what was under way when it was withdrawn has just been stored
+                listing.due = now if outcomes else now + self._rules.retry
             return
         if not outcomes or (not took and not _is_full(outcomes)):
             listing.due = now + self._rules.retry
             return
-        if listing.renewed:
+        if listing.renewed is not None:
             self._learn(outcomes, now - listing.renewed)
         listing.renewed = now
         listing.due = now + (self._rules.backoff if _is_full(outcomes) else self._interval)

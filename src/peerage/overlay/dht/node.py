@@ -41,7 +41,7 @@ _STRANGER_SECONDS = 1800.0
 _ACQUAINTANCES = 8  # peers asked that are not known to take part, while few are known that do
 _WAITING_PROBES = 64
 _TOLD = 4  # of the contacts of an answer one in so many becomes a spare
-_CROWDED = 0.5  # share of a region in which a whole answer's worth of peers makes its rest worth a look
+_CROWDED = 0.3  # share of a region in which a whole answer's worth of peers makes its rest worth a look
 _FEW = 4  # contacts below which each new one may be what publications waited for
 _RINGS = 3  # parts of that rest: seven eighths of it
 

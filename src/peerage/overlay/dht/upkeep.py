@@ -33,8 +33,6 @@ class Upkeep:
         self._node = node
         self._rng = node.peer.rng
         self._joining: asyncio.Task[None] | None = None
-        self._walking = False
-        self._again = False  # something came up while joining
         self._joined_at: float | None = None
         self._gap = _REJOIN_ROUNDS * node.rules.upkeep
         self._rounds = 0
@@ -61,8 +59,7 @@ class Upkeep:
     def join_soon(self) -> None:
         """Join a moment from now, if that is not under way."""
         if self._joining is not None and not self._joining.done():
-            self._again = self._walking  # one that has not begun yet hears of it anyway
-            return
+            return  # links that come up while it walks are mostly its own
         try:
             self._joining = self._node.peer.spawn(self._join_after(self._node.rules.join_delay), "dht-join")
         except LimitError:
@@ -79,19 +76,11 @@ class Upkeep:
     async def _join_after(self, delay: float) -> None:
         await asyncio.sleep(delay)
         await self.join()
-        while self._again:
-            await asyncio.sleep(delay)
-            await self.join()
 
     async def join(self) -> int:
         """Walk towards this node's own id, which makes it known to its neighbours; returns how many contacts it has."""
-        self._again = False
         node = self._node
-        self._walking = True
-        try:
-            await node.walk(Errand(node.number, node.now() + node.rules.deadline))
-        finally:
-            self._walking = False
+        await node.walk(Errand(node.number, node.now() + node.rules.deadline))
         self._joined_at = node.now()
         node.peer.metrics.count("dht_joins")
         self._hold_nearest()

@@ -89,7 +89,9 @@ def test_liars_who_name_only_each_other_do_not_hide_the_others():
         liars = model.rng.sample(model.numbers, 200)
         told = [contact(each) for each in sorted(liars, key=lambda each: each ^ TARGET)[:20]]
         known = set(liars)
-        found = model.run(lookup(model.seeds()), lambda number, told=told, known=known: told if number in known else None)
+        found = model.run(
+            lookup(model.seeds()), lambda number, told=told, known=known: told if number in known else None
+        )
         hidden += len(set(found) & set(model.best())) < 16
     assert hidden == 0
 

@@ -1,4 +1,5 @@
 import random
+from functools import partial
 
 import pytest
 from dht_samples import OWN, contact, near, peer_id, rules
@@ -148,15 +149,14 @@ def test_whatever_happens_the_books_are_right(rng: random.Random):
     for step in range(200):
         number = rng.randrange(1, 64) << rng.choice([0, 100, 249])
         other = contact(number, f"5.6.{rng.randrange(3)}.1")
-        rng.choice(
-            [
-                lambda: made.add(other, step),
-                lambda: made.hear(other),
-                lambda: made.failed(other.peer_id),
-                lambda: made.alive(other.peer_id, step),
-                lambda: made.take_spare(),
-            ]
-        )()
+        deeds = [
+            partial(made.add, other, step),
+            partial(made.hear, other),
+            partial(made.failed, other.peer_id),
+            partial(made.alive, other.peer_id, step),
+            made.take_spare,
+        ]
+        rng.choice(deeds)()
         here = made.contacts()
         assert len(made) == len(here) == len({each.peer_id for each in here})
         hosts = [each.addresses[0].host for each in here]

@@ -105,7 +105,7 @@ def test_bytes_are_bounded_too():
     assert made.get(slot(1), NOW)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_whatever_is_put_the_bounds_hold_and_the_books_are_right(rng):
     made = shelves(stored=20, stored_bytes=8000, per_key=6, per_key_publisher=2, stored_per_publisher=7)
