@@ -146,7 +146,7 @@ def test_a_single_copy_is_found_from_everywhere_with_the_default_rules():
             located = world.overlays[asker].locate(LocateRequest(content_id=blake3(RARE.encode()).digest(), wanted=1))
             async with located:
                 assert [holder.peer_id async for holder in located] == [world.peers[-1].peer_id]
-        for reason in ("rate", "relay-rate", "unfair", "table", "table-rate"):
+        for reason in ("rate", "relay-rate", "unfair", "bad-table", "table-rate"):
             assert world.total("flood_dropped", reason) == 0
         assert world.total("flood_refused", "forged") == 0
         assert world.total("task_failed", "upkeep") == 0

@@ -91,6 +91,7 @@ PURE = (
     "overlay/dht/timing.py",
     "overlay/dht/words.py",
     "overlay/dynamic_query.py",
+    "overlay/flood/audit.py",
     "overlay/flood/tables.py",
     "overlay/keywords.py",
     "overlay/*/state.py",

@@ -139,7 +139,8 @@ class DynamicQuery:
     def _all_round(self, now: float) -> list[tuple[PeerId, int]]:
         """Ask everybody farther than before, in strides that leave time for the farthest."""
         self._reach = ttl = self._next_reach(now)
-        return [(target.link, ttl) for target in self._targets if self._asked.get(target.link, 0) < ttl]
+        targets = (target for target in self._targets if target.near <= ttl)
+        return [(target.link, ttl) for target in targets if self._asked.get(target.link, 0) < ttl]
 
     def _next_reach(self, now: float) -> int:
         """Return the next ttl for all: one more, or several where there is no time to go one by one."""

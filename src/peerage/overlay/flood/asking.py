@@ -7,7 +7,7 @@ the room that state.py gives to one question. Who is asked, and when, is not dec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Generic, NamedTuple
 
@@ -102,6 +102,11 @@ class Asking(Generic[FoundT]):
         self._inbox: asyncio.Queue[Arrived | None] = asyncio.Queue(QUESTION_HITS + 1)  # None: it is over
         self._started = 0.0
         self._next_step = 0.0  # loop time
+
+    @property
+    def asked(self) -> Iterable[PeerId]:
+        """Whom this node asked itself."""
+        return self._widening.asked
 
     def begin(self, now: float) -> None:
         """The search begins; `now` is loop time in seconds."""

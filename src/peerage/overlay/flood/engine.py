@@ -26,6 +26,7 @@ from peerage.limits import ANSWERS_AT_ONCE, MAX_ASKED_TEXTS, WAITING_ANSWERS
 from peerage.overlay.base import FoundT, Hit, Holder, LocateRequest, Request, Search, SearchRequest
 from peerage.overlay.flood.answering import Answerer
 from peerage.overlay.flood.asking import Asking, HitReader, HolderReader, Reader
+from peerage.overlay.flood.audit import Audit
 from peerage.overlay.flood.exchange import TableExchange
 from peerage.overlay.flood.messages import (
     FLOOD,
@@ -90,12 +91,14 @@ class Flooding:
         self._tables: TableExchange | None = None
         self._book: TableBook
         self._answers: ReturnPath
+        self._audit: Audit
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def search(self, request: SearchRequest) -> Search[Hit]:
         """Search by flooding; raises QueryError."""
         understood = _understand(request.text)
+        self._audit.note_query(understood.query)
         reader = HitReader(understood.query, self._peer)
         question = self._family.find_records(self._new_id(), request.ttl, request.wanted, request.text)
         return self._begin(Asked(question, understood.need, request), reader)
@@ -128,7 +131,8 @@ class Flooding:
         self._work = WorkQueue(peer.spawn, workers=ANSWERS_AT_ONCE, maximum=WAITING_ANSWERS)
         self._tables = TableExchange(peer, self._sender, self._links, self._answerer, self._rules)
         self._book = self._tables.book
-        self._answers = ReturnPath(self._state, self._sender, self._asking)
+        self._audit = Audit(peer.rng)
+        self._answers = ReturnPath(self._state, self._sender, self._audit, self._asking)
         self.look()
 
     async def stop(self) -> None:
@@ -143,6 +147,7 @@ class Flooding:
         """What can be answered, or who is linked, may have changed: neighbours are told soon."""
         if self._tables is not None:
             self._tables.look()
+            self._send_decoys()
 
     def link_up(self, _connection: PeerConnection) -> None:
         """A link came up."""
@@ -151,6 +156,7 @@ class Flooding:
     def link_down(self, connection: PeerConnection) -> None:
         """Forget the link's share."""
         self._state.forget_link(connection.peer_id)
+        self._audit.forget_link(connection.peer_id)
         if self._tables is not None:
             self._tables.link_down(connection)
 
@@ -171,6 +177,8 @@ class Flooding:
                 async for found in results:
                     yield found
         finally:
+            for peer_id in asking.asked:
+                self._audit.note_asked(peer_id)
             self._state.end(question.question_id)
             del self._asking[question.question_id]
             asking.end(self._now())
@@ -187,6 +195,8 @@ class Flooding:
             self._sender.drop("query")
             return
         self._spread(connection, message, onward, understood.need)
+        if onward.first:
+            self._audit.note_query(understood.query)
         if onward.first and self._answerer.may_find(understood.need, connection.peer_id):
             self._queue(partial(self._tell_records, connection.peer_id, message, understood.query))
 
@@ -215,23 +225,39 @@ class Flooding:
         ttl = onward.ttl
         if not ttl:
             return
-        book = self._book if ttl <= self._rules.table_depth else None
+        filtering = ttl <= self._rules.table_depth
         now, sent, filtered, frame = self._now(), 0, 0, b""
         for connection in self._links():
             peer_id = connection.peer_id
             if peer_id == source.peer_id:
                 continue
-            if book is not None and book.near(peer_id, need) > ttl:
+            if filtering and self._is_vain(peer_id, need, ttl):
                 filtered += 1
             elif not self._state.may_relay(peer_id, now, fair=onward.fair):
                 self._sender.drop("relay-rate" if onward.fair else "unfair")
             else:
                 frame = frame or encode(msgspec.structs.replace(message, ttl=ttl))
                 sent += self._sender.send(connection, frame)
+                self._audit.note_asked(peer_id)
         if sent:
             self._sender.count("relayed", sent)
         if filtered:
             self._sender.count("filtered", filtered)
+
+    def _is_vain(self, peer_id: PeerId, need: Need, ttl: int) -> bool:
+        """Whether a question that may travel so far finds nothing at a link, as far as is known."""
+        return self._book.near(peer_id, need) > ttl or (ttl == 1 and self._audit.is_liar(peer_id, self._now()))
+
+    def _send_decoys(self) -> None:
+        """Ask those who answer suspiciously much what nobody can answer."""
+        links = {connection.peer_id: connection for connection in self._links()}
+        now = self._now()
+        for peer_id in self._audit.suspects(links, now):
+            question_id = self._new_id()
+            text = self._audit.decoy(peer_id, question_id, now)
+            if text is not None:
+                self._sender.count("decoys")
+                self._sender.send(links[peer_id], encode(self._family.find_records(question_id, 1, 10, text)))
 
     def _queue(self, work: Work) -> None:
         if not self._work.put(work):

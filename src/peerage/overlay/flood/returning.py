@@ -16,6 +16,7 @@ from peerage.catalogue.record import Visibility
 from peerage.identity.keys import PeerId
 from peerage.overlay.checks import Refused, check_record
 from peerage.overlay.flood.asking import Answer, Arrived, Asking
+from peerage.overlay.flood.audit import Audit
 from peerage.overlay.flood.messages import HolderFound, RecordsFound
 from peerage.overlay.flood.sending import Sender
 from peerage.overlay.flood.state import AnswerSize, Dropped, FloodState, Passage
@@ -29,7 +30,8 @@ AnswerT = TypeVar("AnswerT", RecordsFound, HolderFound)
 class ReturnPath:
     """Takes the answers that come over the links of one overlay; `asking` are this node's questions, by id."""
 
-    def __init__(self, state: FloodState, sender: Sender, asking: Mapping[bytes, Asking[Any]]) -> None:
+    def __init__(self, state: FloodState, sender: Sender, audit: Audit, asking: Mapping[bytes, Asking[Any]]) -> None:
+        self._audit = audit
         self._state = state
         self._sender = sender
         self._asking = asking
@@ -37,9 +39,12 @@ class ReturnPath:
 
     def on_records(self, connection: PeerConnection, message: RecordsFound) -> None:
         """Take records."""
+        if not message.hops and self._audit.take_answer(message.question_id, connection.peer_id, self._now()):
+            self._sender.refuse(Refused.FORGED)
+            return
         size = len(encode(message))
         passage = self._pass(connection, message, AnswerSize(message.hops, len(message.records), size))
-        if passage is None:
+        if passage is None or not self._is_believed(connection, message):
             return
         sender = self._holder(connection, message)
         records = message.records[: passage.hits]
@@ -66,12 +71,24 @@ class ReturnPath:
             self._pass_on(passage.back, Arrived(onward, connection.peer_id, sender, size))
 
     def _pass(self, connection: PeerConnection, message: Answer, size: AnswerSize) -> Passage | None:
-        now = asyncio.get_running_loop().time()
-        verdict = self._state.take_answer(message.question_id, connection.peer_id, size, now)
+        verdict = self._state.take_answer(message.question_id, connection.peer_id, size, self._now())
         if isinstance(verdict, Dropped):
             self._sender.drop(f"answer-{verdict}")
             return None
         return verdict
+
+    def _is_believed(self, connection: PeerConnection, message: RecordsFound) -> bool:
+        """Count what a peer answers itself; False for one that was caught answering what has no answer."""
+        if message.hops:
+            return True
+        self._audit.note_answered(connection.peer_id)
+        if self._audit.is_liar(connection.peer_id, self._now()):
+            self._sender.refuse("liar")
+            return False
+        return True
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def _holder(self, connection: PeerConnection, message: Answer) -> bytes | None:
         """Return the key of the peer at the other end when it speaks for itself."""

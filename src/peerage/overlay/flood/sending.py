@@ -25,6 +25,7 @@ class Sender:
         self.family = family
         self._peer = peer
         self._metrics = peer.metrics
+        self._names: dict[str, str] = {}  # of counters; fixed by the code
         self._dropped = f"{family.name}_dropped"
         self._refused = f"{family.name}_refused"
 
@@ -50,7 +51,10 @@ class Sender:
 
     def count(self, what: str, amount: int = 1) -> None:
         """Count something that went well."""
-        self._metrics.count(f"{self.family.name}_{what}", amount=amount)
+        name = self._names.get(what)
+        if name is None:
+            name = self._names[what] = f"{self.family.name}_{what}"
+        self._metrics.count(name, "", amount)
 
     def drop(self, reason: str) -> None:
         """Count a message that goes no further."""

@@ -31,7 +31,7 @@ class Taken(StrEnum):
     PART = "part"  # more of it is to come
     TABLE = "table"
     RATE = "table-rate"
-    REFUSED = "table"
+    REFUSED = "bad-table"
 
 
 class Piece(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
 
 import msgspec
 
@@ -43,6 +44,11 @@ class Widening:
         self._query: DynamicQuery | None = None
         self._asked_at: dict[PeerId, float] = {}
         self._over = False
+
+    @property
+    def asked(self) -> Iterable[PeerId]:
+        """To whom the question went."""
+        return self._asked_at
 
     def step(self, cost: Cost, sender: Sender, now: float) -> float | None:
         """Ask whom it is time to ask; return the seconds until the next step, None when nothing more will come."""

@@ -1,4 +1,5 @@
 import asyncio
+import zlib
 from contextlib import AsyncExitStack
 
 import pytest
@@ -11,7 +12,7 @@ from peerage.identity.address import Address
 from peerage.limits import LINK_QUESTIONS_BURST, MAX_SEARCH_TTL, QUESTION_HITS_PER_LINK
 from peerage.overlay.base import Budget, SearchRequest
 from peerage.overlay.flood import FloodOverlay
-from peerage.overlay.flood.messages import FindHolders, FindRecords, HolderFound, RecordsFound
+from peerage.overlay.flood.messages import FindHolders, FindRecords, HolderFound, RecordsFound, TableUpdate
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.shelf import CatalogueShelf
 
@@ -24,10 +25,14 @@ def question(number=1, ttl=4, text="blue", wanted=10):
     return FindRecords(number.to_bytes(16, "big"), ttl, wanted, text)
 
 
+ATTACKERS = {}  # peers by their links
+
+
 async def attacker(world, target):
     """A peer that says what it likes; returns its link."""
     peer = await world.add_peer()
     connection = await peer.connect(target.address)
+    ATTACKERS[connection] = peer
     await world.until(lambda: target.peer.connection_to(peer.peer_id) is not None)
     return connection
 
@@ -386,3 +391,165 @@ def test_a_wildcard_listener_is_found_where_its_neighbour_sees_it():
         assert hit.holder.addresses == (Address("127.0.0.1", a.address.port),)
 
     WildcardWorld.run(FloodOverlay, main)
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+TABLES = 5.0  # seconds until neighbours' neighbours have heard of what is shared
+
+
+def test_on_the_last_hops_only_those_are_asked_who_may_have_it():
+    async def main(world):
+        asker, relay, holder = await world.chain(3)
+        others = [await world.add() for _ in range(4)]
+        for each in others:
+            await world.link(relay, each)
+            await each.share("red.flac")
+        await holder.share("blue.flac")
+        await asyncio.sleep(TABLES)
+        (hit,) = await asker.search("blue", wanted=1)
+        assert hit.holder.peer_id == holder.peer.peer_id
+        assert [each.metric("flood_questions") for each in (relay, holder, *others)] == [1, 1, 0, 0, 0, 0]
+        assert relay.metric("flood_filtered") == 4
+
+    in_memory(main)
+
+
+def test_contents_are_located_by_tables_too():
+    async def main(world):
+        asker, relay, holder = await world.chain(3)
+        other = await world.add()
+        await world.link(relay, other)
+        shared = await holder.share("blue.flac", visibility=Visibility.LINK)
+        await asyncio.sleep(TABLES)
+        assert [each.peer_id for each in await asker.locate(shared.content, wanted=1)] == [holder.peer.peer_id]
+        assert await asker.search("blue", ttl=2, deadline=world.patience) == []
+        assert other.metric("flood_questions") == 0
+
+    in_memory(main)
+
+
+def test_what_is_shared_later_is_found_soon_and_what_is_gone_is_forgotten_in_time():
+    async def main(world):
+        asker, holder = await world.chain(2)
+        await asyncio.sleep(TABLES)
+        gone = [await holder.share(f"red {number}.flac") for number in range(5)]
+        await asyncio.sleep(TABLES)
+        assert len(await asker.search("red", wanted=5)) == 5
+        await holder.share("blue.flac")
+        for each in gone:
+            await holder.unshare(each)
+        await asyncio.sleep(TABLES)
+        before = holder.metric("flood_questions")
+        assert await asker.search("red", ttl=1, deadline=world.patience) == []
+        assert holder.metric("flood_questions") == before  # its table says so
+        assert len(await asker.search("blue", wanted=1)) == 1
+
+    in_memory(main)
+
+
+def test_records_for_friends_are_in_no_table_and_friends_find_them():
+    async def main(world):
+        holder, friend, stranger = await world.chain(3)
+        holder.befriend(friend)
+        shared = await holder.share("blue friends.flac", visibility=Visibility.FRIENDS)
+        await asyncio.sleep(TABLES)
+        assert [hit.record for hit in await friend.search("blue", wanted=1)] == [shared]
+        assert [each.peer_id for each in await friend.locate(shared.content, wanted=1)] == [holder.peer.peer_id]
+        asked = holder.metric("flood_questions")
+        assert await stranger.search("blue", ttl=2, deadline=world.patience) == []
+        assert await stranger.locate(shared.content, ttl=2, deadline=world.patience) == []
+        assert holder.metric("flood_questions") == asked
+
+    in_memory(main)
+
+
+def test_a_fast_copy_with_little_left_to_go_hides_nothing():
+    async def main(world):
+        nodes = await world.chain(4)
+        await nodes[3].share("blue.flac")
+        link = await attacker(world, nodes[1])
+        heard = []
+        ATTACKERS[link].add_handler(RecordsFound, lambda _, message: heard.append(message.hops))
+        link.send(question(ttl=1))
+        await asyncio.sleep(1)
+        assert heard == []
+        link.send(question(ttl=4))
+        await asyncio.sleep(1)
+        assert heard == [2]
+        assert nodes[1].metric("flood_dropped", "duplicate") == 0
+
+    in_memory(main)
+
+
+def test_questions_from_outside_the_mesh():
+    async def main(world):
+        node = await world.add()
+        link = await attacker(world, node)
+        link.send(question())
+        await asyncio.sleep(1)
+        assert node.metric("flood_dropped", "no-link") == 1
+
+    MemoryWorld.run(lambda shelf: FloodOverlay(shelf, links=tuple), main)
+
+
+def test_full_table():
+    async def main(world):
+        node = await world.add()
+        link = await attacker(world, node)
+        link.send(TableUpdate(0, 1, 10, False, False, 5, False, zlib.compress(b"\xff" * 128)))
+        await asyncio.sleep(1)
+        assert node.metric("flood_dropped", "bad-table") == 1
+        asked = []
+        ATTACKERS[link].add_handler(FindRecords, lambda _, message: asked.append(message))
+        await node.search("blue", ttl=1, deadline=world.patience)
+        assert asked == []
+        assert link.is_open
+
+    in_memory(main)
+
+
+def test_query_flood_leaves_room_for_others():
+    async def main(world):
+        relay, far = await world.chain(2)
+        flooder, honest = await attacker(world, relay), await attacker(world, relay)
+        for second in range(20):
+            for number in range(12):
+                flooder.send(question(1000 + 100 * second + number, text=f"word{number}"))
+            honest.send(question(second, text="blue"))
+            await asyncio.sleep(1)
+        assert relay.metric("flood_dropped", "unfair") > 0
+        assert relay.metric("flood_dropped", "relay-rate") == 0
+
+    in_memory(main, table_depth=0)
+
+
+def test_answering_everything():
+    async def main(world):
+        asker, honest = await world.chain(2)
+        liar = await world.add_peer()
+        lies = [0]
+
+        def answer(connection, message):
+            lies[0] += 1
+            made = record(liar.key, f"{message.text} {lies[0]}.exe")
+            connection.send(RecordsFound(message.question_id, 0, (), (encode(made),)))
+
+        liar.add_handler(FindRecords, answer)
+        await liar.connect(asker.address)
+        liar.hold(asker.peer.peer_id, "test")
+        await honest.share("song0 of the honest.flac")
+        words = [f"song{number}" for number in range(8)]
+        for number in range(60):
+            hits = await asker.search(words[number % 8], deadline=1, wanted=50)
+            assert {hit.holder.peer_id for hit in hits} >= {liar.peer_id}
+            if asker.metric("flood_decoys"):
+                break
+        while asker.metric("flood_refused", "forged") < 2:
+            await asyncio.sleep(30)
+            await asker.search("song0", deadline=1)
+        hits = await asker.search("song0", deadline=2)
+        assert {hit.holder.peer_id for hit in hits} == {honest.peer.peer_id}
+        assert asker.metric("flood_refused", "liar") > 0
+
+    in_memory(main)
