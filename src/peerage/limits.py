@@ -93,6 +93,7 @@ MAX_LEARNED_RECORDS = 1_000_000  # records of others: about 1 GiB of disk; the o
 MAX_RECORDS_PER_HOLDER = MAX_FOLDER_FILES + 1000  # one peer must not push all others out of the catalogue
 SEARCH_POOL = 1000  # matches that are ranked, the newest first: a million hits for "the" must not be sorted
 SEARCH_STEPS = 20_000_000  # database instructions of one search, about half a second; then what was found is the answer
+WORK_STEPS = 200_000  # instructions of one unit of work, about 5 ms: who asks an index for more uses up more of its rate
 MAX_SEARCH_HITS = 1000  # hits of one answer
 MAX_IGNORE_BYTES = 256 * KIB  # a .peerageignore file
 HASHING_JOBS = 4  # files hashed at once: more only fight for the disk

@@ -139,6 +139,11 @@ class Fetching:
         items += [(Named(format_id(each.content_id), each.target.name), each) for each in old]
         return find(said, items, "transfer")
 
+    def states(self) -> list[DownloadState]:
+        """Return how all downloads stand."""
+        old = [each.state for each in self._parts.classic.downloads.all()]
+        return [*(each.state for each in self._transfers.all()), *old]
+
     def view(self, download: AnyDownload) -> models.Transfer:
         """Show a download."""
         if isinstance(download, OldDownload):

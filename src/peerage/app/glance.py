@@ -37,7 +37,7 @@ async def status_of(node: Node) -> models.Status:
         peers=len(peer.neighbours()),
         known_peers=peer.number_of_peers(),
         shares=len(await node.sharing.shares()),
-        transfers=sum(download.state not in ENDED for download in node.transfers.all()),
+        transfers=sum(state not in ENDED for state in node.fetching.states()),
         addresses=[str(address) for address in reachable_at],
         rate_down=node.traffic.down.rate,
         rate_up=node.traffic.up.rate,

@@ -308,7 +308,9 @@ class Node:
         self.reachability = Reachability()
         shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
         self.overlays = Overlays(
-            OverlayParts(self.config, stores.database, shelf, self.membership, self.reachability, stores.served_index)
+            OverlayParts(
+                self.peer, self.config, stores.database, shelf, self.membership, self.reachability, stores.served_index
+            )
         )
         locator = Locator(self.peer, self.overlays.planner)
         self.transfers = Transfers(self.exchange, self.home.transfers_folder, locator)

@@ -24,6 +24,7 @@ from peerage.overlay.planner import LocalCatalogue, Planner
 from peerage.overlay.shelf import Shelf
 from peerage.peer.connection import PeerConnection
 from peerage.peer.membership import Membership
+from peerage.peer.peer import Peer
 from peerage.peer.reachability import Reachability
 
 MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
@@ -39,6 +40,7 @@ MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
 class OverlayParts(NamedTuple):
     """What overlays need of a node; `served_index` is the one that it keeps, if it does."""
 
+    peer: Peer
     config: Config
     database: Database
     shelf: Shelf
@@ -97,21 +99,20 @@ def named_indexes(config: Config) -> tuple[list[IndexAt], list[Address]]:
     return known, elsewhere
 
 
-def links_of(membership: Membership) -> Callable[[], Sequence[PeerConnection]]:
+def links_of(peer: Peer, membership: Membership) -> Callable[[], Sequence[PeerConnection]]:
     """Return what gives the links to flood: the mesh and friends; while there is no mesh yet, whoever is there."""
 
     def links() -> Sequence[PeerConnection]:
         mesh = membership.active()
-        table = membership.peer.table
-        others = [each for each in membership.peer.neighbours() if each not in mesh]
-        friends = [each for each in others if (known := table.get(each.peer_id)) is not None and known.friend]
+        others = [each for each in peer.neighbours() if each not in mesh]
+        friends = [each for each in others if (known := peer.table.get(each.peer_id)) is not None and known.friend]
         return [*mesh, *friends] or others
 
     return links
 
 
 def _flood(parts: OverlayParts) -> Overlay:
-    return FloodOverlay(parts.shelf, links=links_of(parts.membership))
+    return FloodOverlay(parts.shelf, links=links_of(parts.peer, parts.membership))
 
 
 def _index(parts: OverlayParts) -> Overlay:
@@ -128,7 +129,9 @@ _MAKERS: Final[dict[str, Callable[[OverlayParts], Overlay]]] = {"flood": _flood,
 def _line(overlay: Overlay, parts: OverlayParts) -> models.OverlayLine:
     match overlay:
         case FloodOverlay():
-            return models.OverlayLine(name="flood", role="neighbour", peers=len(links_of(parts.membership)()))
+            return models.OverlayLine(
+                name="flood", role="neighbour", peers=len(links_of(parts.peer, parts.membership)())
+            )
         case IndexOverlay():
             known = overlay.indexes()
             return models.OverlayLine(

@@ -19,7 +19,15 @@ from peerage.app.api.models import Hit
 from peerage.app.naming import UnknownNameError
 from peerage.catalogue.query_parser import parse
 from peerage.errors import LimitError, LocalError
-from peerage.limits import MAX_WISH_KNOWN, MAX_WISH_RESULTS, MAX_WISHES, WISH_HOLDERS, WISH_PAUSE, WISH_PAUSE_MAX
+from peerage.limits import (
+    MAX_WISH_KNOWN,
+    MAX_WISH_RESULTS,
+    MAX_WISHES,
+    WISH_HOLDERS,
+    WISH_PAUSE,
+    WISH_PAUSE_MAX,
+    WISH_RETRY,
+)
 
 log = logging.getLogger("peerage.app")
 
@@ -108,8 +116,8 @@ class WishBook:
         return min(due, key=lambda wish: wish.due, default=None)
 
     def postpone(self, wish: SavedWish, now: float, why: str) -> None:
-        """Nobody could be asked: try again later, as soon as a search that was made would be."""
-        wish.due, wish.note = now + WISH_PAUSE, why
+        """Nobody could be asked: try again before long."""
+        wish.due, wish.note = now + WISH_RETRY, why
 
     def searched(self, wish: SavedWish, hits: Iterable[Hit], now: float, chance: float) -> list[Found]:
         """Note what a search found; returns what is new. `chance`, from 0 to 1, spreads the next search in time."""

@@ -41,6 +41,7 @@ class Wishes(Service):
         self._search = search
         self._get = get
         self._recent = recent
+        self.busy = False  # whether a search goes on
         self.notice = ""
 
     # --- what a person does -----------------------------------------------------------------------------------------
@@ -49,7 +50,10 @@ class Wishes(Service):
         """Save a search; it is made soon, and then from time to time. Raises what WishBook.add does."""
         wish = self._book.add(text.strip(), self._now(), get_bytes)
         await self._save()
-        return _view(wish)
+        shown = _view(wish)
+        if not self.busy:
+            self.peer.spawn(self.look(), "wish")
+        return shown
 
     async def remove(self, wish_id: int) -> views.Wish:
         """Forget a saved search; raises UnknownNameError."""
@@ -111,13 +115,20 @@ class Wishes(Service):
         self.notice = await self.peer.in_thread(self._book.load)
 
     async def look(self) -> None:
-        """Search for the wish that has waited longest, if one is due."""
+        """Search for the wish that has waited longest, if one is due and no other search goes on."""
         wish = self._book.next_due(self._now())
-        if wish is None:
+        if wish is None or self.busy:
             return
         if not self.peer.neighbours():
             self._book.postpone(wish, self._now(), "nobody is there to be asked")
             return
+        self.busy = True
+        try:
+            await self._search_for(wish)
+        finally:
+            self.busy = False
+
+    async def _search_for(self, wish: SavedWish) -> None:
         run = self._search(Wish(text=wish.text, limit=WISH_HITS, seconds=WISH_SECONDS, budget=_BUDGET))
         async for _ in run:
             pass

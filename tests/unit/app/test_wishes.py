@@ -26,12 +26,19 @@ async def met(open_node: OpenNode) -> tuple[Node, Node]:
     return one, two
 
 
+async def searched(node: Node) -> models.Wish:
+    """Wait until the only wish of a node was searched for; a new one is at once."""
+    async with asyncio.timeout(30):
+        while node.wishes.all()[0].searched is None or node.wishes.busy:
+            await asyncio.sleep(0.01)
+    return node.wishes.all()[0]
+
+
 async def test_a_wish_finds_tells_and_downloads_nothing(open_node: OpenNode, files: Path) -> None:
     one, two = await met(open_node)
     await one.share(files)
     wish = await two.wishes.add("song")
-    await two.wishes.look()
-    (listed,) = two.wishes.all()
+    listed = await searched(two)
     assert (listed.id, listed.new, listed.results) == (wish.id, 2, 2)
     assert listed.searched is not None
     assert any("2 new for your wish 'song'" in notice for notice in (await two.status()).notices)
@@ -51,7 +58,7 @@ async def test_a_search_for_a_wish_is_not_the_last_search(open_node: OpenNode, f
     await one.share(files)
     (hit,) = [hit async for hit in two.search("words", limit=1)]
     await two.wishes.add("song")
-    await two.wishes.look()
+    await searched(two)
     assert (await (await two.get("1")).wait()).name == hit.name
 
 
@@ -59,8 +66,7 @@ async def test_what_the_wish_allows_is_downloaded_and_no_more(open_node: OpenNod
     one, two = await met(open_node)
     await one.share(files)
     wish = await two.wishes.add("song", get_bytes=700_000)  # either of them, not both, and not their folder
-    await two.wishes.look()
-    (listed,) = two.wishes.all()
+    listed = await searched(two)
     (transfer,) = two.fetching.views()
     assert listed.got_bytes in {300_000, 600_000}
     downloaded = [each.hit.name for each in two.wishes.results(wish.id) if each.downloaded]
@@ -70,7 +76,7 @@ async def test_what_the_wish_allows_is_downloaded_and_no_more(open_node: OpenNod
 
 async def test_alone_a_wish_waits_without_a_search(node: Node) -> None:
     await node.wishes.add("song")
-    await node.wishes.look()
+    await until(lambda: node.wishes.all()[0].due > node.wishes.all()[0].added)
     (listed,) = node.wishes.all()
     assert listed.searched is None
     assert listed.note == "nobody is there to be asked"
@@ -94,14 +100,15 @@ async def test_the_api_of_wishes(api: Api, node: Node) -> None:
         return msgspec.json.decode(response.content, type=models.Wish)
 
     wish = one(await api.http.post("wishes", content=b'{"text":"song"}'), 201)
-    assert msgspec.json.decode((await api.http.get("wishes")).content, type=list[models.Wish]) == [wish]
+    (listed,) = msgspec.json.decode((await api.http.get("wishes")).content, type=list[models.Wish])
+    assert (listed.id, listed.text, listed.added) == (wish.id, "song", wish.added)
     assert (await api.http.get(f"wishes/{wish.id}/results")).content == b"[]"
     assert one(await api.http.post(f"wishes/{wish.id}/seen")).new == 0
     bad = await api.http.post("wishes", content=b'{"text":"\\"open"}')
     assert (bad.status_code, b"position" in bad.content) == (400, True)
     assert (await api.http.get("wishes/99/results")).status_code == 404
     assert (await api.http.post("wishes/99/remove")).status_code == 404
-    assert one(await api.http.post(f"wishes/{wish.id}/remove")) == wish
+    assert one(await api.http.post(f"wishes/{wish.id}/remove")).text == "song"
     assert node.wishes.all() == []
 
 
@@ -111,6 +118,8 @@ async def test_changes_are_told_as_they_come(api: Api, node: Node) -> None:
         wish = await node.wishes.add("song")
         change = msgspec.json.decode(await anext(lines), type=models.WishChange)
         assert isinstance(change, models.WishChanged)
-        assert change.wish == wish
+        assert change.wish.text == wish.text
         await node.wishes.remove(wish.id)
-        assert msgspec.json.decode(await anext(lines), type=models.WishChange) == models.WishGone(id=wish.id)
+        while isinstance(change, models.WishChanged):  # its search may have been noted meanwhile
+            change = msgspec.json.decode(await anext(lines), type=models.WishChange)
+        assert change == models.WishGone(id=wish.id)
