@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from peerage.classic.doorkeeper import Doorkeeper
@@ -64,7 +65,7 @@ class Gateway(Service):
         self._offer = offer
         self._spend = spend
         self._doorkeeper: Doorkeeper[Channel] = Doorkeeper()
-        self._sending = asyncio.Semaphore(CLASSIC_FILES_AT_ONCE)
+        self._turns = FileTurns()
         self._listener: Listener | None = None
 
     @property
@@ -116,7 +117,6 @@ class Gateway(Service):
             if frame is None:
                 self.peer.metrics.count("classic_failed", "cut-off")
                 return
-            self._doorkeeper.heard(channel)
             await self._answer(channel, frame)
             channel.finish()
             self._doorkeeper.served(channel)
@@ -132,8 +132,11 @@ class Gateway(Service):
         request = classic.parse_request(frame)
         self.peer.metrics.count("classic_requests", type(request).__name__)
         if isinstance(request, FileRequest):
-            await self._send_file(channel, request)
+            async with self._turns.of(channel.remote.host):  # who still waits for a turn gives way in a crowd
+                self._doorkeeper.heard(channel)
+                await self._send_file(channel, request)
             return
+        self._doorkeeper.heard(channel)
         answer = self._hearing.hear(request, channel)
         if answer:
             async with asyncio.timeout(CLASSIC_ANSWER_SECONDS):
@@ -142,18 +145,17 @@ class Gateway(Service):
     # --- files --------------------------------------------------------------------------------------------------
 
     async def _send_file(self, channel: Channel, request: FileRequest) -> None:
-        async with self._sending:
-            try:
-                opened = await self._offer.open(request.name)
-                if opened is None:
-                    await _write(channel, classic.file_unknown().encode())
-                elif opened.size > classic.MAX_LENGTH:
-                    await _write(channel, classic.failure("File too large for this protocol").encode())
-                else:
-                    await self._stream(channel, opened)
-            except StoreError as error:
-                log.info("a file for an old peer: %s", error)
-                await _write(channel, classic.file_unreadable().encode())
+        try:
+            opened = await self._offer.open(request.name)
+            if opened is None:
+                await _write(channel, classic.file_unknown().encode())
+            elif opened.size > classic.MAX_LENGTH:
+                await _write(channel, classic.failure("File too large for this protocol").encode())
+            else:
+                await self._stream(channel, opened)
+        except StoreError as error:
+            log.info("a file for an old peer: %s", error)
+            await _write(channel, classic.file_unreadable().encode())
 
     async def _stream(self, channel: Channel, opened: Opened) -> None:
         """Send a file, one chunk in memory; raises StoreError as long as nothing was sent."""
@@ -172,6 +174,28 @@ class Gateway(Service):
             pause = self._spend(len(buffer), asyncio.get_running_loop().time())
             if pause:
                 await asyncio.sleep(pause)
+
+
+class FileTurns:
+    """Who may be sent a file now: CLASSIC_FILES_AT_ONCE in all, half of them from one host."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(CLASSIC_FILES_AT_ONCE)
+        self._of: dict[str, asyncio.Semaphore] = {}
+        self._users: Counter[str] = Counter()  # those that are served or wait, by host
+
+    @asynccontextmanager
+    async def of(self, host: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the duration of the block."""
+        own = self._of.setdefault(host, asyncio.Semaphore(CLASSIC_FILES_AT_ONCE // 2))
+        self._users[host] += 1
+        try:
+            async with own, self._all:
+                yield
+        finally:
+            self._users[host] -= 1
+            if not self._users[host]:
+                del self._users[host], self._of[host]
 
 
 async def _write(channel: Channel, data: bytes | bytearray) -> None:

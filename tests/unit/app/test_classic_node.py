@@ -88,7 +88,7 @@ async def test_a_place_that_is_taken_is_said(open_node: OpenNode) -> None:
         ("192.0.2.7:0", Address("192.0.2.7", 0)),
     ],
 )
-def test_without_a_host_it_is_for_this_computer(text: str, address: Address) -> None:
+def test_18_it_is_for_this_computer_unless_told_otherwise(text: str, address: Address) -> None:
     assert classic_address(text) == address
 
 
