@@ -42,13 +42,21 @@ class OverlaySuite:
     def make_overlay(self, shelf: Shelf) -> Overlay:
         raise NotImplementedError
 
+    async def settle(self, nodes):
+        """Wait until overlays that attach, elect or exchange tables have done so; called before a search."""
+
     def run(self, main):
-        self.world.run(self.make_overlay, main)
+        async def settling(world):
+            world.settle = self.settle
+            await main(world)
+
+        self.world.run(self.make_overlay, settling)
 
     def test_what_one_publishes_another_finds_through_a_third(self):
         async def main(world):
             a, b, c = await world.chain(3)
             shared = await a.share("Blue Train.flac")
+            await c.settled()
             async with c.overlay.search(SearchRequest(text="blue train", wanted=1)) as search:
                 hits = [hit async for hit in search]
             (hit,) = hits
@@ -150,6 +158,7 @@ class OverlaySuite:
                 await world.link(nodes[0], node)
                 await node.share("Blue Train.flac")
             request = SearchRequest(text="blue", deadline=world.patience, budget=Budget(messages=4))
+            await nodes[0].settled()
             async with nodes[0].overlay.search(request) as search:
                 hits = [hit async for hit in search]
             assert search.cost.messages_sent + search.cost.messages_received <= 4
@@ -160,6 +169,7 @@ class OverlaySuite:
     def test_the_deadline_ends_a_search(self):
         async def main(world):
             a, b = await world.chain(2)
+            await a.settled()
             async with a.overlay.search(SearchRequest(text="blue", deadline=0.2)) as search:
                 assert [hit async for hit in search] == []
             assert search.cost.found == 0
@@ -172,6 +182,7 @@ class OverlaySuite:
         async def main(world):
             a, b = await world.chain(2)
             await b.share_records([record(b.peer.key, f"blue {number}.flac") for number in range(40)])
+            await a.settled()
             async with a.overlay.search(SearchRequest(text="blue")) as search:
                 await anext(search)
             with pytest.raises(StopAsyncIteration):

@@ -35,6 +35,10 @@ def record(key: PeerKey, name: str, *, content: str = "", visibility: Visibility
     return Record.sign(key, Description(content=content_of(content or name), name=name, **fields), ISSUED)
 
 
+async def _nothing(_nodes: Sequence[TestNode]) -> None:
+    """The overlay needs no time."""
+
+
 class TestNode:
     """A peer that shares, searches and locates."""
 
@@ -44,6 +48,7 @@ class TestNode:
         self.peer = peer
         self.database = database
         self.overlay = overlay
+        self.world: OverlayWorld | None = None
         self.address: Address
 
     async def share(self, name: str, **more: Any) -> Record:
@@ -54,18 +59,32 @@ class TestNode:
     async def share_records(self, records: Sequence[Record]) -> None:
         await self.database.add_own(records)
         await self.overlay.publish(records)
+        self._changed()
 
     async def unshare(self, gone: Record) -> None:
         await self.database.remove_slots([(gone.content, gone.slot())])
         await self.overlay.withdraw([gone])
+        self._changed()
 
     async def search(self, text: str, **bounds: Any) -> list[Hit]:
+        await self.settled()
         async with self.overlay.search(SearchRequest(text=text, **bounds)) as search:
             return [hit async for hit in search]
 
     async def locate(self, content_id: bytes, **bounds: Any) -> list[Holder]:
+        await self.settled()
         async with self.overlay.locate(LocateRequest(content_id=content_id, **bounds)) as search:
             return [holder async for holder in search]
+
+    async def settled(self) -> None:
+        """Give the overlays of the world the time that they need after a change."""
+        if self.world is not None and self.world.changed:
+            self.world.changed = False
+            await self.world.settle(self.world.nodes)
+
+    def _changed(self) -> None:
+        if self.world is not None:
+            self.world.changed = True
 
     def befriend(self, other: TestNode) -> None:
         self.peer.table.update(other.peer.peer_id, friend=True)
@@ -83,6 +102,9 @@ class OverlayWorld:
         self.rng = rng
         self.make_overlay = make_overlay
         self.count = 0
+        self.nodes: list[TestNode] = []
+        self.changed = False  # whether something was shared, withdrawn or linked since all had settled
+        self.settle: Callable[[Sequence[TestNode]], Awaitable[None]] = _nothing
         self.stack = AsyncExitStack()
 
     def make_peer(self, key: PeerKey) -> Peer:
@@ -97,6 +119,9 @@ class OverlayWorld:
         node.overlay = self.make_overlay(shelf(node) if shelf else CatalogueShelf(database, peer.peer_id))
         await peer.mount(node.overlay)
         (node.address,) = await peer.listen(self.listen_address())
+        node.world = self
+        self.nodes.append(node)
+        self.changed = True
         return node
 
     async def add_peer(self) -> Peer:
@@ -110,6 +135,7 @@ class OverlayWorld:
 
     async def link(self, one: TestNode, other: TestNode) -> None:
         """Connect two nodes and wait until both have noticed."""
+        self.changed = True
         await one.peer.connect(other.address, other.peer.peer_id)
         await self.until(lambda: other.peer.connection_to(one.peer.peer_id) is not None)
 
