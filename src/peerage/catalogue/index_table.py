@@ -220,6 +220,11 @@ class IndexFinder:
         self._db = connection
         self._records = RecordFinder(connection, _NOBODY)
 
+    @property
+    def work(self) -> int:
+        """What all searches have cost so far, in WORK_STEPS instructions of the database."""
+        return self._records.work
+
     def search(self, query: Query, limit: int) -> list[Indexed]:
         """Return up to `limit` records that answer the query, those with the fewest words first."""
         check_limit(limit)

@@ -19,7 +19,7 @@ from peerage.catalogue.ranking import rank
 from peerage.catalogue.record import Record, decode
 from peerage.catalogue.schema import HAS_CONTENT
 from peerage.errors import LimitError
-from peerage.limits import MAX_SEARCH_HITS, SEARCH_POOL, SEARCH_STEPS
+from peerage.limits import MAX_SEARCH_HITS, SEARCH_POOL, SEARCH_STEPS, WORK_STEPS
 
 _CLOSER_LOOK: Final = 3  # this many times the wanted number of records is ranked by their names
 
@@ -52,6 +52,9 @@ class RecordFinder:
     def __init__(self, connection: sqlite3.Connection, owner: int) -> None:
         self._db = connection
         self._owner = owner
+        self.work = (
+            0  # what all searches have cost so far, in WORK_STEPS instructions of the database; small ones nothing
+        )
 
     def by_content(self, content: bytes, audience: Audience) -> list[Record]:
         """Return who has one content, the newest records first, at most MAX_SEARCH_HITS."""
@@ -121,7 +124,10 @@ class RecordFinder:
     def _within_steps(self, sql: str, values: tuple[Parameter, ...]) -> tuple[list[Any], bool]:
         """Return the rows that come within half of SEARCH_STEPS, and whether that was all of them."""
         found: list[Any] = []
-        self._db.set_progress_handler(lambda: 1, SEARCH_STEPS // 2)
+        most = SEARCH_STEPS // 2
+        step = min(WORK_STEPS, most)
+        last = self.work + most // step
+        self._db.set_progress_handler(lambda: self._count_work(last), step)
         try:
             found.extend(self._db.execute(sql, values))
         except sqlite3.OperationalError as error:
@@ -131,6 +137,11 @@ class RecordFinder:
         finally:
             self._db.set_progress_handler(None, 0)
         return found, True
+
+    def _count_work(self, last: int) -> bool:
+        """Count some instructions; returns whether it has to end."""
+        self.work += 1
+        return self.work >= last
 
     def _visible(self, audience: Audience) -> str:
         return audience.value.format(owner=self._owner)

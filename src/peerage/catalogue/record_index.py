@@ -38,6 +38,13 @@ class _Opened(NamedTuple):
     finder: IndexFinder
 
 
+class Found(NamedTuple):
+    """Answers, and what it cost to find them in WORK_STEPS instructions of the database: nothing for most."""
+
+    answers: list[Indexed]
+    work: int
+
+
 class RecordIndex:
     """An index of records; made by `open`.
 
@@ -143,11 +150,15 @@ class RecordIndex:
 
     async def search(self, query: Query, limit: int) -> list[Indexed]:
         """Return at most `limit` records that answer the query, those with the fewest other words first."""
+        return (await self.ask(query, limit)).answers
+
+    async def ask(self, query: Query, limit: int) -> Found:
+        """Search, and say what it cost."""
         return await self._find(lambda finder: finder.search(query, limit))
 
     async def holders(self, locator: bytes, limit: int) -> list[Indexed]:
         """Return at most `limit` holders of a content, each once: with a record of it, or the body of a claim."""
-        return await self._find(lambda finder: finder.holders(locator, limit))
+        return (await self._find(lambda finder: finder.holders(locator, limit))).answers
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -157,16 +168,16 @@ class RecordIndex:
             total += dropped
         return total
 
-    async def _find(self, work: Callable[[IndexFinder], list[Indexed]]) -> list[Indexed]:
+    async def _find(self, work: Callable[[IndexFinder], list[Indexed]]) -> Found:
         self._check_open()
         if self._opened is None:
-            return []
+            return Found([], 0)
         if self._reading is None:
-            return await self._read_in_order(lambda opened: work(opened.finder))
+            return await self._read_in_order(lambda opened: _costed(work, opened.finder))
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reading, self._thread.guarded, lambda: self._with_reader(work))
 
-    def _with_reader(self, work: Callable[[IndexFinder], T]) -> T:
+    def _with_reader(self, work: Callable[[IndexFinder], list[Indexed]]) -> Found:
         """Run in a reading thread: one connection for each, made when it is first needed."""
         assert self.path is not None
         try:
@@ -175,7 +186,7 @@ class RecordIndex:
             connection = schema.open_reader(self.path)
             finder = IndexFinder(connection)
         try:
-            return work(finder)
+            return _costed(work, finder)
         finally:
             self._readers.append((connection, finder))
 
@@ -214,3 +225,8 @@ class RecordIndex:
                 connection.close()
             self._readers.clear()
             opened.connection.close()
+
+
+def _costed(work: Callable[[IndexFinder], list[Indexed]], finder: IndexFinder) -> Found:
+    before = finder.work
+    return Found(work(finder), finder.work - before)

@@ -62,6 +62,12 @@ class IndexGate:
         bucket = _bucket(self._queries, peer_id, (rules.queries_rate, rules.queries_burst), now)
         return None if bucket.take(1, now) else Denied.QUERIES
 
+    def charge(self, peer_id: PeerId, work: int, now: float) -> None:
+        """What a peer asked was more work than a question usually is: it counts as so many questions more."""
+        bucket = self._queries.get(peer_id, now)
+        if bucket is not None and work:
+            bucket.spend(work, now)
+
     def enrol(self, peer_id: PeerId, remote: Address) -> Denied | None:
         """A peer wants to register records from there."""
         home = subnet_of(remote.host)

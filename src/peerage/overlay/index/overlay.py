@@ -180,7 +180,7 @@ class IndexOverlay(Overlay):
         if self._server is None:
             return ()
         try:
-            return await self._server.find(question)
+            return await self._server.find(self.peer.peer_id, question)
         except StoreError:
             self.peer.metrics.count("index_questions_failed")
             return ()

@@ -147,14 +147,14 @@ class IndexServer:
 
     # --- searchers ------------------------------------------------------------------------------------------------
 
-    async def find(self, message: AskIndex | SeekInIndex) -> list[HolderAnswer]:
+    async def find(self, asker: PeerId, message: AskIndex | SeekInIndex) -> list[HolderAnswer]:
         """Return what answers a question, holder by holder; raises QueryError when the text cannot be parsed."""
         limit = min(message.wanted, self._rules.hits)
-        if isinstance(message, AskIndex):
-            found = await self._index.search(parse(message.text), limit)
-        else:
-            found = await self._index.holders(message.locator, limit)
-        return _by_holder(found, self._now())
+        if isinstance(message, SeekInIndex):
+            return _by_holder(await self._index.holders(message.locator, limit), self._now())
+        found = await self._index.ask(parse(message.text), limit)
+        self._gate.charge(asker, found.work, asyncio.get_running_loop().time())
+        return _by_holder(found.answers, self._now())
 
     async def _on_ask(self, connection: PeerConnection, message: AskIndex) -> AsyncIterator[Answered]:
         async for part in self._answer(connection, message):
@@ -168,7 +168,7 @@ class IndexServer:
         self._peer.metrics.count("index_questions")
         self._deny_if(self._gate.ask(connection.peer_id, asyncio.get_running_loop().time()))
         try:
-            holders = await self.find(message)
+            holders = await self.find(connection.peer_id, message)
         except QueryError as error:
             raise RefusedError(ErrorCode.BAD_REQUEST, "that is no query") from error
         for part in cut_into_parts(holders):

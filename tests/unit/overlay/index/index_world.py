@@ -77,8 +77,8 @@ def lying(change):
     """Return a kind of overlay whose index answers `change(its answers)` instead."""
 
     class LyingServer(IndexServer):
-        async def find(self, message):
-            return change(await super().find(message))
+        async def find(self, asker, message):
+            return change(await super().find(asker, message))
 
     class LyingIndex(SettledIndex):
         def handlers(self):

@@ -543,6 +543,23 @@ def test_flood_of_records_and_of_questions():
     in_index_world(main)
 
 
+def test_costly_questions(monkeypatch):
+    monkeypatch.setattr("peerage.catalogue.record_finder.WORK_STEPS", 100)
+
+    async def main(world):
+        slow = msgspec.structs.replace(QUICK, queries_rate=0.5, queries_burst=10.0)
+        index = await world.add_node(serves=True, rules=slow)
+        sharer, asker = [await world.add_node(indexes=[index]) for _ in range(2)]
+        await sharer.share_records([record(sharer.peer.key, f"blue {number}") for number in range(500)])
+        link = await asker.peer.connect(index.address)
+        for text in ("499", "499", "499", "size:<1"):
+            assert bool([part async for part in link.request_parts(AskIndex(text, 1))]) == (text == "499")
+        with pytest.raises(LimitError, match="queries-rate"):
+            [part async for part in link.request_parts(AskIndex("499", 1))]
+
+    in_index_world(main)
+
+
 def test_a_holder_that_is_slowed_down_gets_there():
     async def main(world):
         slow = msgspec.structs.replace(QUICK, records_rate=20.0, records_burst=64.0)

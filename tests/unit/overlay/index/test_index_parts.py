@@ -17,7 +17,7 @@ from peerage.overlay.index.gate import Denied, IndexGate
 from peerage.overlay.index.known import KnownIndexes
 from peerage.overlay.index.messages import HolderAnswer, IndexAt, cut_bodies, cut_into_parts
 from peerage.overlay.index.rules import IndexRules
-from peerage.overlay.index.signed import Lease, Term, make_claim, make_lease, read_claim, read_lease
+from peerage.overlay.index.signed import Term, make_claim, make_lease, read_claim, read_lease
 from peerage.wire.message import encode
 
 KEY = PeerKey.from_seed(b"k" * 32)
@@ -282,4 +282,13 @@ def test_questions_have_a_pace():
     assert [gate.ask(ONE, 0) for _ in range(3)] == [None, None, Denied.QUERIES]
     assert gate.ask(OTHER, 0) is None
     assert gate.ask(ONE, 1) is None
-    assert isinstance(read_lease(lease()), Lease)
+
+
+def test_a_costly_question_counts_as_many():
+    gate = IndexGate(RULES)
+    assert gate.ask(ONE, 0) is None
+    gate.charge(ONE, 2, 0)
+    assert gate.ask(ONE, 1) is Denied.QUERIES
+    assert gate.ask(ONE, 3) is None
+    gate.charge(OTHER, 50, 0)  # it has asked nothing: this node itself, say
+    assert gate.ask(OTHER, 0) is None
