@@ -1,13 +1,14 @@
 """Building up a neighbourhood of old peers, hop by hop, as the buildpeers of 2007.
 
-Invariant: each address is dialled once, a bounded number in all, and none that a stranger told and that lies nearer to
-this node than the stranger does. Depth first, in the order of the lists. A peer that does not let this node in is known
-here all the same: it can be asked.
+Invariant: each address is dialled once, a bounded number in all and for a bounded time, and none that a stranger told
+and that lies nearer to this node than the stranger does. Depth first, in the order of the lists. A peer that does not
+let this node in is known here all the same: it can be asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from peerage.classic.asking import Asking, one
@@ -15,7 +16,7 @@ from peerage.classic.peer_table import Joined, PeerTable
 from peerage.classic.whereabouts import Whereabouts
 from peerage.errors import DialError
 from peerage.identity.address import Address
-from peerage.limits import CLASSIC_BUILD_DIALS, CLASSIC_LIST_FOLLOWED
+from peerage.limits import CLASSIC_BUILD_DIALS, CLASSIC_BUILD_SECONDS, CLASSIC_LIST_FOLLOWED
 from peerage.wire.classic import Frame, JoinRequest
 
 MAX_HOPS: Final = 8
@@ -32,7 +33,12 @@ class Building:
         self.ids: dict[Address, str] = {}  # of all who answered
 
     async def build(self, address: Address, hops: int) -> None:
-        """Join whoever is there and, with hops to go, those it knows."""
+        """Join whoever is there and, with hops to go, those it knows, as far as CLASSIC_BUILD_SECONDS reach."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLASSIC_BUILD_SECONDS):
+                await self._build(address, min(hops, MAX_HOPS))
+
+    async def _build(self, address: Address, hops: int) -> None:
         if len(self._visited) >= CLASSIC_BUILD_DIALS or address in self._visited or hops < 1:
             return
         self._visited.add(address)
@@ -41,7 +47,7 @@ class Building:
         for told in await self._asking.listing(address, CLASSIC_LIST_FOLLOWED):
             place = Address(told.host, told.port)
             if self._whereabouts.may_follow(place, address) and not self._whereabouts.is_me(place):
-                await self.build(place, min(hops, MAX_HOPS) - 1)
+                await self._build(place, hops - 1)
 
     async def join(self, address: Address) -> None:
         """Ask whoever is there to know this node; whatever it answers, it lives."""

@@ -16,7 +16,7 @@ from peerage.classic.whereabouts import Whereabouts
 from peerage.errors import DialError, LocalError
 from peerage.identity.address import Address, parse_address
 from peerage.lab.clock import run_virtual
-from peerage.limits import CLASSIC_MISSES, CLASSIC_REJOIN_SECONDS, CLASSIC_UPKEEP_INTERVAL
+from peerage.limits import CLASSIC_BUILD_SECONDS, CLASSIC_MISSES, CLASSIC_REJOIN_SECONDS, CLASSIC_UPKEEP_INTERVAL
 
 HERE = "10.0.0.1:19511"
 B, C, D = "10.0.0.12:19512", "10.0.0.13:19513", "10.0.0.14:19514"
@@ -276,6 +276,23 @@ def test_goodbye_is_said() -> None:
         assert b.heard[-1] == ("QUIT", HERE.encode())
 
     run_virtual(main)
+
+
+def test_a_list_of_peers_that_never_answer_does_not_hold_up_the_owner() -> None:
+    async def scene(node: GatewayNode, sky: Sky) -> None:
+        b = PlayedPeer(sky, B)
+        b.start()
+        for number in range(20):
+            tarpit = MutePeer(sky, f"10.0.2.{number}:5000")
+            tarpit.closes = False
+            tarpit.start()
+            b.peers[tarpit.id] = (tarpit.address.host, 5000)
+        began = asyncio.get_running_loop().time()
+        await node.old_peers.connect(b.address, hops=2)
+        assert asyncio.get_running_loop().time() - began < CLASSIC_BUILD_SECONDS + 1
+        assert node.known == [B]
+
+    play(scene)
 
 
 def test_a_list_of_strangers_is_not_followed_into_our_networks_or_without_end() -> None:
