@@ -34,12 +34,12 @@ def test_every_generation_finds_most_things_in_a_small_world(generation):
     assert result.of(Held.POPULAR).bytes > 100
     assert 0.05 < result.of(Held.POPULAR).first.p50 < 5
     assert result.of(Held.SINGLE).hits <= 3
-    assert result.components == 1
+    assert result.components == (1 if GENERATIONS[generation].mesh else None)
     assert 0 < result.load.mean <= result.load.busiest
     assert 0 < result.state_bytes.mean <= result.state_bytes.busiest
     assert result.upkeep.bytes > 0
     assert result.join.messages > 1
-    assert result.links.mean >= 1
+    assert result.links.mean >= 1 or not GENERATIONS[generation].mesh
 
 
 def test_plain_flooding_reaches_everybody_over_every_link():

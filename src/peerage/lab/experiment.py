@@ -244,7 +244,7 @@ class Experiment:
             state_entries=_sizes([state.entries for state in states]),
             state_bytes=_sizes([state.bytes for state in states]),
             links=load_of([len(member.node.peer.neighbours()) for member in members]),
-            components=components(members),
+            components=components(members) if self.generation.mesh else None,
             virtual_seconds=self._loop.time() - START,
             cpu_seconds=0.0,
             peak_bytes=peak_bytes(),

@@ -199,7 +199,7 @@ FIGURES: Final[tuple[Figure, ...]] = (
         "components",
         "parts of the network",
         "Parts that cannot reach each other at the end; 1 is what one wants.",
-        lambda r: float(r.components),
+        lambda r: r.components,
         lambda value: f"{value:.0f}" if value == int(value) else f"{value:.1f}",
     ),
     Figure(

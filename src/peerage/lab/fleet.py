@@ -154,12 +154,19 @@ def _work(connection: Connection, number: int, job: Job[Any]) -> None:
             connection.send((job.work(*job.arguments, _Teller(number, connection.send)),))
         except BrokenPipeError:
             raise
-        except PeerageError as error:
-            connection.send(_Failed("".join([str(error), *getattr(error, "__notes__", ())]), expected=True))
-        except Exception:  # noqa: BLE001 -- boundary: the other process must learn of it, whatever it is
-            connection.send(_Failed(traceback.format_exc(), expected=False))
+        except Exception as error:  # noqa: BLE001 -- boundary: the other process must learn of it, whatever it is
+            ours = _ours(error)
+            text = traceback.format_exc() if ours is None else str(ours)
+            connection.send(_Failed(text, expected=ours is not None))
     except BrokenPipeError:
         sys.exit(1)
+
+
+def _ours(error: BaseException) -> PeerageError | None:
+    """Return the error that is to be told in one line, where it is one of ours, alone in its group or not in one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, PeerageError) else None
 
 
 @contextmanager

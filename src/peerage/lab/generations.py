@@ -20,7 +20,7 @@ from peerage.identity.address import Address
 from peerage.lab.host_cache import HostCache
 from peerage.lab.member import Member
 from peerage.overlay.base import Overlay
-from peerage.overlay.dht import DhtOverlay
+from peerage.overlay.dht import DhtOverlay, DhtRules
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.index import IndexOverlay, IndexRules
@@ -29,6 +29,8 @@ from peerage.peer.membership import Membership
 from peerage.peer.reachability import Reachability
 
 _UNBOUNDED: Final = 1e9
+# Proofs of work cost the publisher's processor, not the network, and one processor has to do them for all nodes here.
+_CHEAP_STAMPS: Final = DhtRules(stamp_bits=1)
 
 
 class Generation(ABC):
@@ -40,6 +42,7 @@ class Generation(ABC):
     ttl: ClassVar[int] = 4  # links that a question may travel, where that means something
     settle: ClassVar[float] = 60.0  # seconds from the last join until the network is as it will stay
     servers: ClassVar[int] = 0  # how many seats, from the first, are index servers
+    mesh: ClassVar[bool] = True  # whether open links are what holds the network together
 
     @classmethod
     def most_queries(cls, peers: int) -> int:  # noqa: ARG003 -- subclasses look at it
@@ -135,6 +138,7 @@ class Index1999(Generation):
     title = "one central index (Napster)"
     codes = frozenset({b"IXQR", b"IXSK"})
     servers = 1
+    mesh = False
 
     def overlay(self, member: Member) -> Overlay:
         """Return the index of 1999, used or served."""
@@ -163,6 +167,7 @@ class Index(Index1999):
     name = "index"
     title = "first generation, several indexes"
     servers = 4
+    mesh = True
 
     def overlay(self, member: Member) -> Overlay:
         """Return the index overlay as a node has it."""
@@ -186,7 +191,7 @@ class Dht(Generation):
         """Return the table as a node has it."""
         reachability = member.reachability
         assert reachability is not None
-        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable)
+        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable, rules=_CHEAP_STAMPS)
 
     async def equip(self, member: Member) -> None:
         """Mount what says whether a node can be dialled, too."""

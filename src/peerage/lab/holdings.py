@@ -102,7 +102,7 @@ class Holdings:
         stock = self._stock
         count = stock.items or seats
         for rank in range(count):
-            copies = max(1, round(seats * stock.top / (rank + 1) ** stock.exponent))
+            copies = max(1 if rank else 2, round(seats * stock.top / (rank + 1) ** stock.exponent))
             held = Held.POPULAR if copies >= max(2, POPULAR_SHARE * seats) else Held.OTHER
             yield self._make(rank, held, copies)
         for rank in range(stock.rare):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Final
 
 from peerage.errors import LocalError
@@ -54,6 +55,7 @@ class Lifetimes:
         self._draw, mean = SHAPES[shape]
         self._unit = HOUR / churn / mean
         self._met: list[float] = []
+        self._sums: list[float] = []
 
     def session(self) -> float:
         """Return how long somebody who comes now will stay."""
@@ -66,4 +68,5 @@ class Lifetimes:
         """
         if not self._met:
             self._met = [self.session() for _ in range(_SAMPLE)]
-        return self._rng.choices(self._met, self._met)[0] * self._rng.random()
+            self._sums = list(accumulate(self._met))
+        return self._rng.choices(self._met, cum_weights=self._sums)[0] * self._rng.random()

@@ -70,7 +70,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     state_entries: Load
     state_bytes: Load
     links: Load
-    components: int  # parts of the network that cannot reach each other; 1 is what one wants
+    components: int | None  # parts that cannot reach each other; None where links do not hold a network together
     virtual_seconds: float
     cpu_seconds: float
     peak_bytes: int  # of memory of the process

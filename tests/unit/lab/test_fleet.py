@@ -14,6 +14,8 @@ def square(number: int, report) -> int:
 
 
 def fail(kind: str, _report) -> None:
+    if kind == "grouped":
+        raise ExceptionGroup("several", [LocalError("not that either")])
     if kind == "ours":
         raise LocalError("that cannot be")
     if kind == "killed":
@@ -39,7 +41,12 @@ def test_results_come_in_the_order_of_the_jobs_and_progress_is_told(run):
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("ours", "broken: that cannot be"), ("theirs", "ZeroDivisionError: by nothing"), ("killed", "status 7")],
+    [
+        ("ours", "broken: that cannot be"),
+        ("grouped", "broken: not that either"),
+        ("theirs", "ZeroDivisionError: by nothing"),
+        ("killed", "status 7"),
+    ],
 )
 def test_a_failing_job_ends_all_and_says_why(kind, said):
     jobs = [Job("slow", linger, ()), Job("broken", fail, (kind,))]

@@ -1,25 +1,21 @@
 """`lab`: simulated worlds of real nodes, from the command line; what they measure is told in docs/lab.md.
 
 Invariant: nothing here simulates or measures; a command reads its options, has the laboratory do the work in processes
-of its own, and shows what came of it. Ctrl-C ends all of it and leaves nothing behind.
+of its own, and shows what came of it (lab_show.py). Ctrl-C ends all of it and leaves nothing behind.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 
 from peerage.app.cli.command import output_of
-from peerage.app.cli.lab_board import Board
-from peerage.app.cli.output import Column, Output
+from peerage.app.cli.lab_show import Files, Shower
 from peerage.errors import LocalError
 
 if TYPE_CHECKING:
-    from peerage.lab.comparing import Comparison
     from peerage.lab.experiment import Spec
 
 _MANY: Final = 100  # seeds of one command at the most: more belong on a cluster
@@ -38,17 +34,20 @@ Churn = Annotated[
 Nat = Annotated[float, typer.Option(help="Share of the peers that nobody can dial.", min=0, max=0.99)]
 Lines = Annotated[str, typer.Option(help="Bandwidths: none, home or 2002.")]
 Overlays = Annotated[str, typer.Option(help="Generations to compare: all, or names with commas between them.")]
+Share = Annotated[float | None, typer.Option(help="Share of the peers that is hostile, or hit.", show_default=False)]
+OneOverlay = Annotated[
+    str | None, typer.Option("--overlay", help="The generation that is attacked.", show_default=False)
+]
 
-group: Final = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    no_args_is_help=True,
-)
+group: Final = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=False)
 
 
-@group.callback()
-def _group() -> None:
+@group.callback(invoke_without_command=True)
+def _group(context: typer.Context) -> None:
     """Simulated worlds of real nodes: compare generations of networks, attack them, measure."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
 
 @group.command()
@@ -67,69 +66,84 @@ def compare(
     plot: Plot = None,
 ) -> None:
     """Run the same world and searches on several generations of networks, and print one table."""
-    from peerage.lab.comparing import Comparison  # noqa: PLC0415  # the laboratory takes its time to load
-    from peerage.lab.comparing import jobs as jobs_of  # noqa: PLC0415
-    from peerage.lab.experiment import Spec  # noqa: PLC0415
+    from peerage.lab.experiment import Spec  # noqa: PLC0415  # the laboratory takes its time to load
     from peerage.lab.generations import chosen  # noqa: PLC0415
-
-    output = output_of(json_file == Path("-"))
-    _check_files(json_file, html, plot)
-    spec = Spec(peers=peers, queries=queries, seed=seed, churn=churn, nat=nat, lines=_lines(lines))
-    with Board(output) as board:
-        results = board.run(jobs_of(spec, chosen(overlay), seeds), jobs or os.cpu_count() or 1)
-    comparison = Comparison(spec=spec, results=results)
-    show(output, comparison)
-    _write(output, comparison, (json_file, html, plot))
-
-
-def show(output: Output, comparison: Comparison) -> None:
-    """Print the table of a comparison."""
-    from peerage.lab.figures import generations_of, table  # noqa: PLC0415
-
-    spec = comparison.spec
-    names = generations_of(comparison.results)
-    seeds = sorted({each.seed for each in comparison.results})
-    output.say(_about(spec, seeds), style="bold")
-    rows = table(comparison.results)
-    columns = [Column("", whole=True), *(Column(name, right=True) for name in names)]
-    output.table(columns, ((row.figure.label, *row.cells()) for row in rows))
-    for result in comparison.results:
-        output.say(f"trace {result.generation}, seed {result.seed}: {result.digest[:32]}")
-
-
-def _about(spec: Spec, seeds: list[int]) -> str:
-    facts = [f"{spec.peers:,} peers", f"links of {spec.nearest * 1000:.0f} to {spec.farthest * 1000:.0f} ms"]
-    if spec.lines != "none":
-        facts.append(f"{spec.lines} lines")
-    if spec.nat:
-        facts.append(f"{spec.nat:.0%} behind a NAT")
-    if spec.churn:
-        facts.append(f"{spec.churn:.0%} leave in an hour")
-    facts.append(f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}")
-    return ", ".join(facts)
-
-
-def _lines(name: str) -> str:
     from peerage.lab.lines import mix  # noqa: PLC0415
 
-    mix(name)
-    return name
+    shower = Shower(output_of(json_file == Path("-")), Files.checked(json_file, html, plot), jobs)
+    mix(lines)
+    spec = Spec(peers=peers, queries=queries, seed=seed, churn=churn, nat=nat, lines=lines)
+    shower.compare(spec, chosen(overlay), seeds, title="Generations of peer-to-peer networks")
 
 
-def _check_files(*paths: Path | None) -> None:
-    """Refuse what could not be written, before an hour of work."""
-    for path in paths:
-        if path is None or path == Path("-"):
-            continue
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise LocalError(f"{path} cannot be written: name a file in a folder that exists")
+@group.command()
+def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(help="A .toml file, or the name of a built-in scenario; without one they are listed."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The first seed, instead of the scenario's.", min=0)] = None,
+    jobs: Jobs = 0,
+    json_file: JsonFile = None,
+    html: Html = None,
+    plot: Plot = None,
+) -> None:
+    """Run an experiment that is written down in a file, so that others can run the very same."""
+    import msgspec  # noqa: PLC0415
+
+    from peerage.lab.generations import chosen  # noqa: PLC0415
+    from peerage.lab.scenario import builtin, load  # noqa: PLC0415
+
+    output = output_of(json_file == Path("-"))
+    if scenario is None:
+        for name, each in builtin().items():
+            output.say(f"{name:16}{each.title}: {each.about}")
+        return
+    found = load(scenario)
+    shower = Shower(output, Files.checked(json_file, html, plot), jobs)
+    spec = found.spec if seed is None else msgspec.structs.replace(found.spec, seed=seed)
+    if found.attack is not None:
+        _attack(shower, found.attack, spec, (found.share, found.seeds))
+    else:
+        shower.compare(spec, chosen(found.overlays), found.seeds, title=found.title)
 
 
-def _write(output: Output, comparison: Comparison, paths: tuple[Path | None, Path | None, Path | None]) -> None:
-    json_file, html, plot = paths
-    if json_file is not None:
-        if json_file == Path("-"):
-            output.emit(comparison)
-        else:
-            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(comparison)) + b"\n")
-    del html, plot
+@group.command()
+def attack(
+    name: Annotated[str | None, typer.Argument(help="Which attack; without one they are listed.")] = None,
+    peers: Peers = 200,
+    overlay: OneOverlay = None,
+    share: Share = None,
+    queries: Queries = 30,
+    seed: Seed = 1,
+    seeds: Seeds = 1,
+    jobs: Jobs = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the same world calm, attacked without the defence, and attacked with it, side by side."""
+    from peerage.lab.attacks.registry import ATTACKS, attack_named, overlay_for  # noqa: PLC0415
+    from peerage.lab.experiment import Spec  # noqa: PLC0415
+
+    output = output_of(json_file == Path("-"))
+    if name is None:
+        for each in ATTACKS.values():
+            output.say(f"{each.name:16}{each.about}; {each.defence}")
+        return
+    generation = overlay_for(attack_named(name), overlay)
+    shower = Shower(output, Files.checked(json_file, None, None), jobs)
+    _attack(shower, name, Spec(generation=generation, peers=peers, queries=queries, seed=seed), (share, seeds))
+
+
+def _attack(shower: Shower, name: str, spec: Spec, numbers: tuple[float | None, int]) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from peerage.lab.attacks.attack import AttackSpec  # noqa: PLC0415
+    from peerage.lab.attacks.registry import attack_named, overlay_for  # noqa: PLC0415
+
+    share, seeds = numbers
+    if share is not None and not 0 < share < 1:
+        raise LocalError("--share is a part of all peers: more than 0 and less than 1")
+    kind = attack_named(name)
+    overlay_for(kind, spec.generation)
+    whole = AttackSpec(**msgspec.structs.asdict(spec), attack=name, share=share or kind.usual_share)
+    shower.attack(kind, whole, seeds)
