@@ -204,9 +204,12 @@ class FloodState:
         return outgoing.take(1, now) if fair else outgoing.take_spare(1, now)
 
     def _is_fair(self, state: _LinkState, now: float) -> bool:
+        mine = state.brought.value(now)
+        if mine <= _MARGIN:
+            return True
         counts = [each.brought.value(now) for each in self._links.values()]
         busy = [count for count in counts if count > _IDLE]
-        return not busy or state.brought.value(now) <= _MARGIN + sum(busy) / len(busy)
+        return mine <= _MARGIN + sum(busy) / max(1, len(busy))
 
     def hits_to_give(self, question_id: bytes, wanted: int, now: float) -> int:
         """Return how many hits of our own a question may have; 0 when its way back is forgotten."""
