@@ -184,6 +184,9 @@ def test_two_old_peers_and_a_node_are_one_network(machine: Machine, old_nodes: t
     machine.do("connect", "--classic", f"127.0.0.1:{one.port}")  # ... and the node to old peers, two hops far
     assert machine.do("status", "--json").json["old_peers"] == 2
     assert f"127.0.0.1:{port}" in two.peers
+    listed = machine.do("peers", "--classic", "--json").json_lines
+    assert [(each["id"], each["answered"]) for each in listed] == [(one.id, True), (two.id, True)]
+    assert "has answered" in machine.do("peers", "--classic").out
 
     two.query("notes")
     wait_until(lambda: len(two.files) == 2, "both answers")

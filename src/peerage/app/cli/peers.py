@@ -24,6 +24,8 @@ _COLUMNS: Final = (
     Column("sent", right=True),
     Column("runs", whole=False, style="dim"),
 )
+_CLASSIC_COLUMNS: Final = (Column("id", whole=False), Column("address"), Column("state"))
+_WORDS: Final = {True: "has answered", False: "says it is there"}
 _SHORT: Final = 12  # characters of an id in a table: enough to name a peer by
 
 PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="A peer id or its beginning.", show_default=False)]
@@ -60,17 +62,25 @@ def _connect_classic(command: Command, body: ConnectOldBody) -> None:
     with command.running_node() as node, Meter(command.output, f"joining {body.address}", quiet=0.0) as meter:
         meter.show(Step())
         known = node.post("peers/connect-classic", list[OldPeer], body)
-    if command.output.as_json:
-        for each in known:
-            command.output.emit(each)
-    for each in known:
-        command.output.say(f"{each.id} at {each.address}")
-    command.output.hint(f"{formats.count(len(known), 'peer')} of 2007 known; none of them is who it says by any proof")
+    _show_classic(command, known)
 
 
-def peers(context: typer.Context, as_json: Json = False) -> None:
+def _show_classic(command: Command, known: Sequence[OldPeer]) -> None:
+    command.output.records(known, _CLASSIC_COLUMNS, lambda each: (each.id, each.address, _WORDS[each.answered]))
+    command.output.hint(f"{formats.count(len(known), 'peer')} of 2007; nothing proves who they are")
+
+
+def peers(
+    context: typer.Context,
+    classic: Annotated[bool, typer.Option("--classic", help="Those of 2007 that are known, instead.")] = False,
+    as_json: Json = False,
+) -> None:
     """List the peers that this node is connected to or remembers."""
     command = Command.of(context, as_json)
+    if classic:
+        with command.running_node() as node:
+            _show_classic(command, node.get("peers/classic", list[OldPeer]))
+        return
     with command.node() as node:
         listed = node.get("peers", list[PeerEntry])
     if not listed:
