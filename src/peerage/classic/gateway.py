@@ -65,6 +65,7 @@ class Gateway(Service):
         self._offer = offer
         self._spend = spend
         self._doorkeeper: Doorkeeper[Channel] = Doorkeeper()
+        self._serving: dict[Channel, asyncio.Task[None]] = {}
         self._turns = FileTurns()
         self._listener: Listener | None = None
 
@@ -96,16 +97,17 @@ class Gateway(Service):
         stays, out = self._doorkeeper.enter(channel, channel.remote.host)
         if out is not None:
             self.peer.metrics.count("classic_ended_early")
-            out.abort()
+            self._serving[out].cancel()  # it may wait for a turn, and would not notice that its connection is gone
         if not stays or self._connections.full:
             self.peer.metrics.count("classic_refused", "crowded")
             self._doorkeeper.leave(channel)
             channel.abort()
             return
-        task = self._connections.start(self._serve(channel))
+        task = self._serving[channel] = self._connections.start(self._serve(channel))
         task.add_done_callback(lambda _task: self._over(channel))
 
     def _over(self, channel: Channel) -> None:
+        del self._serving[channel]
         self._doorkeeper.leave(channel)
         channel.abort()
 
