@@ -33,5 +33,5 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --editable . --group dev 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --editable ".[lab]" --group dev 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 	@touch $@

@@ -9,6 +9,7 @@ from peerage.errors import LocalError
 from peerage.lab.attacks.attack import AttackResult, AttackSpec, Variant
 from peerage.lab.attacks.holes import hole
 from peerage.lab.attacks.registry import ATTACKS, attack_named, jobs, overlay_for, run_attack
+from peerage.lab.holdings import Stock
 from peerage.overlay import checks
 
 SMALL = {"peers": 30, "queries": 9, "joining": 10.0, "settle": 20.0, "quiet": 10.0, "rate": 2.0}
@@ -46,7 +47,7 @@ def test_a_flood_of_questions_is_held_back():
 
 
 def test_half_of_all_nodes_may_die():
-    runs = run("massfailure", share=0.7, peers=50)
+    runs = run("massfailure", share=0.7, peers=50, stock=Stock(top=0.5))
     assert extra(runs[Variant.DEFENDED]) is not None
     assert extra(runs[Variant.DEFENDED]) < 10
     assert success(runs[Variant.DEFENDED]) > success(runs[Variant.BARE])

@@ -11,8 +11,9 @@ import pytest
 
 from peerage.errors import LocalError
 from peerage.lab.experiment import Spec, run_experiment
-from peerage.lab.generations import GENERATIONS
+from peerage.lab.generations import GENERATIONS, Generation
 from peerage.lab.holdings import Held
+from peerage.overlay.flood import FloodOverlay
 
 SMALL = Spec(peers=40, queries=9, joining=10.0, settle=20.0, quiet=35.0, rate=2.0)
 
@@ -49,23 +50,43 @@ def test_plain_flooding_reaches_everybody_over_every_link():
         assert over_links <= each.messages <= over_links + 2 * 7 * each.hits
 
 
-def test_same_specification_same_trace_whatever_python_hashes():
-    probe = (
-        "from peerage.lab.experiment import Spec, run_experiment;"
-        "import sys;"
-        "spec = Spec(peers=30, queries=6, joining=5.0, settle=10.0, quiet=5.0, churn=20.0, nat=0.2, lines='home',"
-        " generation=sys.argv[1], seed=int(sys.argv[2]));"
-        "print(run_experiment(spec, lambda *_: None).digest)"
-    )
+PROBE = (
+    "from peerage.lab.experiment import Spec, run_experiment;"
+    "import sys;"
+    "spec = Spec(peers=16, queries=3, joining=5.0, settle=10.0, quiet=5.0, churn=20.0, nat=0.2, lines='home',"
+    " generation=sys.argv[1], seed=int(sys.argv[2]));"
+    "print(run_experiment(spec, lambda *_: None).digest)"
+)
 
-    def digest(generation: str, seed: int, hashing: str) -> str:
-        environment = {**os.environ, "PYTHONHASHSEED": hashing}
-        command = [sys.executable, "-c", probe, generation, str(seed)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
-    for generation in GENERATIONS:
-        assert digest(generation, 5, "1") == digest(generation, 5, "2"), generation
-    assert digest("flood", 5, "1") != digest("flood", 6, "1")
+def digest(generation: str, seed: int, hashing: str) -> str:
+    environment = {**os.environ, "PYTHONHASHSEED": hashing}
+    command = [sys.executable, "-c", PROBE, generation, str(seed)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_same_specification_same_trace_whatever_python_hashes(generation):
+    assert digest(generation, 5, "1") == digest(generation, 5, "2")
+
+
+def test_another_seed_is_another_world():
+    assert digest("index-1999", 5, "1") != digest("index-1999", 6, "1")
+
+
+def test_an_overlay_of_ones_own_takes_part(monkeypatch):
+    class Mine(Generation):
+        name = "mine"
+        title = "what I have thought of"
+        codes = frozenset({b"QUER", b"HITS"})
+
+        def overlay(self, member):
+            return FloodOverlay(member.shelf, links=member.membership.active)
+
+    monkeypatch.setitem(GENERATIONS, "mine", Mine)
+    result = run(generation="mine")
+    assert result.generation == "mine"
+    assert result.of(Held.POPULAR).success == 1
 
 
 def test_searches_work_while_peers_come_and_go():

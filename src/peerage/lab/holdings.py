@@ -26,6 +26,8 @@ RARE_SHARE: Final = 0.001
 POPULAR_SHARE: Final = 0.01  # an item counts as popular from here on
 _SPREAD: Final = 1.2  # sigma of the log-normal by which some hold more than others
 _TYPES: Final = (("flac", "audio/flac"), ("mp4", "video/mp4"), ("pdf", "application/pdf"), ("zip", "application/zip"))
+_PEERS_PER_ITEM: Final = 4
+_FEWEST: Final = 20  # items by Zipf's law, in small worlds
 _NO_PLACE: Final = 1000  # draws after which the copies of an item must fit somewhere, or never will
 
 
@@ -41,7 +43,7 @@ class Held(StrEnum):
 class Stock(msgspec.Struct, frozen=True, kw_only=True):
     """How much there is in a world, and how it is spread."""
 
-    items: int = 0  # with copies by Zipf's law; 0: one for each peer
+    items: int = 0  # with copies by Zipf's law; 0: one for every four peers, so that a peer holds one or two in all
     exponent: float = 0.8  # of Zipf's law, for copies and for queries
     top: float = 0.05  # share of the peers that hold the most popular item
     rare: int = 100  # items held by 0.1 % of the peers
@@ -71,7 +73,8 @@ class Holdings:
             raise LocalError("a world needs at least two peers")
         self._rng = rng
         self._stock = stock
-        self._words = Vocabulary(rng, 500 + 3 * (stock.items or seats))
+        self._count = stock.items or max(seats // _PEERS_PER_ITEM, _FEWEST)
+        self._words = Vocabulary(rng, 500 + 3 * (self._count + stock.rare + stock.single))
         self._names: set[str] = set()
         weights = [0.0 if rng.random() < stock.freeriders else rng.lognormvariate(0, _SPREAD) for _ in range(seats)]
         self._weights = list(accumulate(weights))
@@ -99,8 +102,7 @@ class Holdings:
     # --- inside -----------------------------------------------------------------------------------------------------
 
     def _make_items(self, seats: int) -> Iterator[Item]:
-        stock = self._stock
-        count = stock.items or seats
+        stock, count = self._stock, self._count
         for rank in range(count):
             copies = max(1 if rank else 2, round(seats * stock.top / (rank + 1) ** stock.exponent))
             held = Held.POPULAR if copies >= max(2, POPULAR_SHARE * seats) else Held.OTHER
