@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_machine import Machine, wait_until
@@ -194,10 +195,18 @@ def test_two_old_peers_and_a_node_are_one_network(machine: Machine, old_nodes: t
     assert two.files == {"old-notes.txt": one.id, wire_name: f"127.0.0.1:{port}"}
     assert parts(talk(port, b"FGET", wire_name.encode())) == [("REPL", b"hello from today\n")]
 
-    hits = machine.do("search", "notes", "--json").json_lines
-    (hit,) = [each for each in hits if each.get("unverified")]
+    def unverified() -> list[dict[str, Any]]:
+        return [each for each in machine.do("search", "notes", "--json").json_lines if each.get("unverified")]
+
+    (hit,) = wait_until(unverified, "the answer of the old peer")
     assert (hit["name"], hit["holders"], hit["link"]) == ("old-notes.txt", [], f"classic://{one.id}/old-notes.txt")
-    assert "unverified" in machine.do("search", "notes").out
+
+    def table() -> str:
+        said = machine.do("search", "notes").out
+        return said if "unverified" in said else ""
+
+    assert "old-notes.txt" in wait_until(table, "a table with it")
+    (hit,) = wait_until(unverified, "the answer of the old peer")
     transfer = machine.do("get", str(hit["number"]), "--into", "got", "--json").json
     assert transfer["state"] == "done"
     assert transfer["unverified"]
