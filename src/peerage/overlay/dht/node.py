@@ -118,11 +118,12 @@ class DhtNode:
         Returns whom it found there. A crowd may be chance; if it is an attack, the others of the region are reached by
         walks to points that the crowd is not near to (doi 10.14722/ndss.2024.23153, arXiv 2505.01139).
         """
+        before = self.size.radius  # what this walk measures must not decide how its own end is judged
         lookup = await self.walk(errand, watcher)
+        radius = before if before < SPACE - 1 else self.size.radius
         most = 2 * self.rules.region_max
-        pool = {each.peer_id: each for each in lookup.known(self.size.radius, self.rules.region_min, most)}
+        pool = {each.peer_id: each for each in lookup.known(radius, self.rules.region_min, most)}
         distances = lookup.distances(self.rules.bucket)
-        radius = self.size.radius
         whole = radius >= SPACE - 1
         if whole or len(distances) < self.rules.bucket or distances[-1] > _CROWDED * radius:
             return pool

@@ -2,14 +2,15 @@
 
 Ids are spread evenly, so the i-th nearest peer to any point is about i steps of SPACE / n away; a least-squares line
 through the distances of one walk gives the step, and the median over many walks keeps Sybils that crowd round a few
-keys from spoiling it. Invariant: with nothing measured, everything is near. Pure.
+keys from spoiling it; of two the longer step counts, as Sybils shorten it.
+Invariant: with nothing measured, everything is near. Pure.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from statistics import median_low
+from statistics import median_high
 from typing import Final
 
 from peerage.overlay.dht.contacts import SPACE
@@ -50,7 +51,7 @@ class NetworkSize:
         if self._home is not None:
             steps.append(self._home)
         if steps:
-            self._step = max(1, median_low(steps) if len(steps) > 2 else min(steps))
+            self._step = max(1, median_high(steps))
 
     @property
     def peers(self) -> int:
