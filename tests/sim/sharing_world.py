@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from peerage.app.fetching import Locator
+from peerage.app.overlays import links_of
 from peerage.catalogue.database import Database
 from peerage.catalogue.library import Library
 from peerage.catalogue.query_parser import parse
@@ -21,6 +22,7 @@ from peerage.limits import SEARCH_TTL
 from peerage.overlay.base import SearchRequest
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.hits import HitMerger, MergedHit
+from peerage.overlay.planner import LocalCatalogue, Planner
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 
@@ -38,8 +40,11 @@ class Sharer:
         self.reader = SharedFiles()
         self.library = Library(database, self.peer.key, ManifestHasher(), self.peer.clock, InlineExecutor())
         self.exchange = ContentExchange([LibraryHoldings(self.library, self.reader).find])
-        self.flood = FloodOverlay(CatalogueShelf(database, self.peer.peer_id, self._fetching))
-        locator = Locator(self.peer, database, (self.flood,))
+        self.membership = Membership(NEIGHBOURS)
+        shelf = CatalogueShelf(database, self.peer.peer_id, self._fetching)
+        self.flood = FloodOverlay(shelf, links=links_of(self.peer, self.membership))
+        self.local = LocalCatalogue(database)
+        locator = Locator(self.peer, Planner((self.local, self.flood)))
         self.transfers = Transfers(self.exchange, folder / "transfers", locator)
 
     @classmethod
@@ -50,7 +55,7 @@ class Sharer:
         node.stack.push_async_callback(database.close)
         sharer = cls(node, folder, database)
         node.stack.callback(sharer.reader.close)
-        for service in (sharer.exchange, sharer.flood, sharer.transfers, Membership(NEIGHBOURS)):
+        for service in (sharer.membership, sharer.exchange, sharer.local, sharer.flood, sharer.transfers):
             await node.peer.mount(service)
         return sharer
 
