@@ -199,10 +199,12 @@ class DhtOverlay(Overlay):
     def _list(self, record: Record) -> None:
         if record.visibility is Visibility.FRIENDS:
             return
+        known = _provider_id(record.content) in self._book
         self._list_one(_provider_id(record.content), record.content)
         if record.visibility is not Visibility.PUBLIC:
             return
-        self._counted.learn(_words_of(record))
+        if not known:  # each start publishes everything again
+            self._counted.learn(_words_of(record))
         for word in words_to_post(record, self._rarity, self.rules.words):
             self._list_one(_posting_id(record, word), record)
 

@@ -1,9 +1,9 @@
+import pytest
+from dht_samples import RULES
 from overlay_suite import OverlaySuite
 from overlay_world import MemoryWorld, TcpWorld
 
-from peerage.overlay.dht import DhtOverlay, DhtRules
-
-RULES = DhtRules(join_delay=0.02, stamp_bits=4)
+from peerage.overlay.dht import DhtOverlay
 
 
 class SettledDht(DhtOverlay):
@@ -18,15 +18,29 @@ class SettledDht(DhtOverlay):
         await self.settle()
 
 
-class TestDhtInMemory(OverlaySuite):
+class DhtSuite(OverlaySuite):
+    """Every test ends when nobody reaches for anybody any more."""
+
+    @pytest.fixture(autouse=True)
+    def made(self):
+        self.overlays = []
+
+    def make_overlay(self, shelf):
+        self.overlays.append(SettledDht(shelf, reachable=lambda: True, rules=RULES))
+        return self.overlays[-1]
+
+    def run(self, main):
+        async def to_the_end(world):
+            await main(world)
+            for overlay in self.overlays:
+                await overlay.settle()
+
+        super().run(to_the_end)
+
+
+class TestDhtInMemory(DhtSuite):
     world = MemoryWorld
 
-    def make_overlay(self, shelf):
-        return SettledDht(shelf, reachable=lambda: True, rules=RULES)
 
-
-class TestDhtOverTcp(OverlaySuite):
+class TestDhtOverTcp(DhtSuite):
     world = TcpWorld
-
-    def make_overlay(self, shelf):
-        return SettledDht(shelf, reachable=lambda: True, rules=RULES)
