@@ -345,46 +345,6 @@ DHT_WORDS = 3  # words of one record that are posted: the rarest
 DHT_SEARCH_WORDS = 2  # words of one query that are looked up
 DHT_STAMP_BITS = 16  # a twentieth of a second for each record; a million false ones cost half a day
 
-# --- votes and reputation (overlay/reputation) ----------------------------------------------------------------------
-VOTE_LIFE = 15_552_000.0  # seconds that a vote counts: half a year, then what was fake may long have gone
-VOTE_SKEW = 3600.0  # seconds that clocks may differ
-VOTE_STAMP_BITS = 14  # of work in each vote: some hundredths of a second, and a million Sybils' votes cost days
-VOTES_KEPT = 20_000  # of others, some 10 MiB; those of strangers give way first, the oldest before the others
-VOTES_PER_VOTER = 1000  # nobody judges more; one key cannot take the place of all others
-VOTES_PER_CONTENT = 256  # kept about one content
-VOTES_SENT = 10  # votes in one round of gossip to a neighbour
-VOTES_INTERVAL = 5.0  # seconds between two rounds while there is news, as in Tribler; without news there is none
-VOTES_WAITING = 500  # votes that wait to be passed on; those that came farthest give way
-VOTE_HOPS = 6  # links that a vote travels by gossip: a well-knit network of ten thousand is no wider
-VOTES_RATE = 3.0  # votes a second that one link may bring, and how many at once: a little above what honest ones send
-VOTES_BURST = 60.0
-VOTES_TOLD = 200  # votes in one answer: 36 KiB
-VOTES_TOLD_EACH = 24  # of one content in it
-VOTES_ASKED = 64  # contents in one question
-VOTE_QUESTIONS_RATE = 2.0  # questions for votes a second that one link may bring, and how many at once
-VOTE_QUESTIONS_BURST = 20.0
-VOTE_LINKS_ASKED = 8  # peers asked what they know of the contents of one search
-VOTE_ASK_SECONDS = 1.5  # for their answers: the list of hits is there already and only gets better
-VOTE_ASK_PAUSE = 60.0  # seconds before the same content is asked about again
-VOTE_COMMON = 5  # contents that two must both have voted on before their votes are compared
-VOTE_CORRELATION = 0.5  # correlation below which it is taken for chance (Credence)
-VOTE_DAMPING = 0.5  # of the weight of who agrees with those who agree with the owner (Credence)
-VOTE_COMPARED = 32  # of those, the best, through whom others are judged
-PROOF_HITS = 10  # contents of one search that are checked for whether anybody really has them
-PROOF_HOLDERS = 3  # holders of each that are asked until one has proved it
-PROOF_SECONDS = 2.0  # for all of them together
-PROOF_LIFE = 1800.0  # seconds that a proof, or a failure to give one, counts
-PROOF_BYTES = MIB  # of a manifest that is fetched for it: files up to 16 GiB; larger ones stay unproved
-PROOFS_KEPT = 2000  # holders and contents whose proof is remembered
-PUBLISH_FREE = 60  # publications an hour of one key that cost no more than the usual stamp
-PUBLISH_STEP = 10  # further ones, of one key or subnet, that make a stamp dearer by PUBLISH_STEP_BITS
-PUBLISH_STEP_BITS = 2
-PUBLISH_BITS = 16  # of the usual stamp: a twentieth of a second
-PUBLISH_BITS_MAX = 26  # of the dearest: a minute
-PUBLISH_SECONDS = 3600.0  # for which publications count
-PUBLISH_SUBNET_FREE = 240  # publications an hour of one /24 or /48 before its stamps become dearer
-PUBLISH_REMEMBERED = 10_000  # keys and subnets whose publications are counted
-
 
 # Supernodes, the mended second generation (overlay/supernode/). A leaf hands its records to three of them.
 SUPERNODE_CROWD = 24  # other peers known, below which nobody needs supernodes: asking all of them costs less
@@ -424,6 +384,7 @@ LEAF_QUERIES_BURST = 30.0
 LEAF_SEARCHES = 256  # searches for leaves at once
 LEAF_KEYS = 1000  # withdrawals or locators in one message: 45 KiB
 LEAF_VERIFIED = 16_384  # signatures of leaves' records that are remembered as checked
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one Peer holds at the most; the numbers fit a home computer and 256 MiB of memory."""
