@@ -38,7 +38,7 @@ REGIONS: Final = (
     Region("Asia", 0.26, 0.77, 0.40),
     Region("Oceania", 0.03, 0.88, 0.76),
 )
-_ROUND_TRIPS: Final = (  # milliseconds, backbone to backbone
+ROUND_TRIPS: Final = (  # milliseconds, backbone to backbone
     (40, 130, 90, 170, 160, 170),
     (130, 40, 190, 280, 290, 290),
     (90, 190, 25, 110, 190, 270),
@@ -46,10 +46,10 @@ _ROUND_TRIPS: Final = (  # milliseconds, backbone to backbone
     (160, 290, 190, 250, 70, 150),
     (170, 290, 270, 300, 150, 30),
 )
-_LAST_MILE: Final = 20.0  # milliseconds that a home line adds at the most, each way
+LAST_MILE: Final = 20.0  # milliseconds that a home line adds at the most, each way
 _SPREAD: Final = 0.06  # how far from the middle of their region hosts are drawn on the map
-_LONGEST: Final = max(max(row) for row in _ROUND_TRIPS) / 2 + 2 * _LAST_MILE
-_SHORTEST: Final = min(min(row) for row in _ROUND_TRIPS) / 2
+LONGEST: Final = max(max(row) for row in ROUND_TRIPS) / 2 + 2 * LAST_MILE
+SHORTEST: Final = min(min(row) for row in ROUND_TRIPS) / 2
 
 
 class Earth:
@@ -61,7 +61,7 @@ class Earth:
         self._rng = rng
         self._bounds = list(accumulate(region.share for region in REGIONS))
         self._nearest = nearest
-        self._scale = (farthest - nearest) / (_LONGEST - _SHORTEST)
+        self._scale = (farthest - nearest) / (LONGEST - SHORTEST)
         self._homes: dict[str, tuple[int, float]] = {}  # region, milliseconds of the home line
         self._spots: dict[str, tuple[float, float]] = {}
 
@@ -70,7 +70,7 @@ class Earth:
         if name in self._homes:
             return
         number = min(bisect(self._bounds, self._rng.random() * self._bounds[-1]), len(REGIONS) - 1)
-        self._homes[name] = (number, self._rng.random() * _LAST_MILE)
+        self._homes[name] = (number, self._rng.random() * LAST_MILE)
         region = REGIONS[number]
         self._spots[name] = (self._rng.gauss(region.x, _SPREAD / 2), self._rng.gauss(region.y, _SPREAD))
 
@@ -78,7 +78,7 @@ class Earth:
         """Return the seconds one way between two settled hosts."""
         here, home = self._homes[one]
         there, their_home = self._homes[other]
-        return self._nearest + self._scale * (_ROUND_TRIPS[here][there] / 2 + (home + their_home) - _SHORTEST)
+        return self._nearest + self._scale * (ROUND_TRIPS[here][there] / 2 + (home + their_home) - SHORTEST)
 
     def spot(self, name: str) -> tuple[float, float]:
         """Return where a settled host is on the map, 0 to 1 from the left and from the top."""

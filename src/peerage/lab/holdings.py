@@ -24,10 +24,10 @@ from peerage.lab.vocabulary import Vocabulary
 
 RARE_SHARE: Final = 0.001
 POPULAR_SHARE: Final = 0.01  # an item counts as popular from here on
-_SPREAD: Final = 1.2  # sigma of the log-normal by which some hold more than others
+SPREAD: Final = 1.2  # sigma of the log-normal by which some hold more than others
 _TYPES: Final = (("flac", "audio/flac"), ("mp4", "video/mp4"), ("pdf", "application/pdf"), ("zip", "application/zip"))
-_PEERS_PER_ITEM: Final = 4
-_FEWEST: Final = 20  # items by Zipf's law, in small worlds
+PEERS_PER_ITEM: Final = 4
+FEWEST_ITEMS: Final = 20  # items by Zipf's law, in small worlds
 _NO_PLACE: Final = 1000  # draws after which the copies of an item must fit somewhere, or never will
 
 
@@ -49,6 +49,29 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     rare: int = 100  # items held by 0.1 % of the peers
     single: int = 100  # items held by one peer
     freeriders: float = 0.25  # share of the peers that hold nothing
+
+    def ranked(self, seats: int) -> int:
+        """Return how many items there are by Zipf's law, for so many peers."""
+        return self.items or max(seats // PEERS_PER_ITEM, FEWEST_ITEMS)
+
+    def copies(self, rank: int, seats: int) -> int:
+        """Return how many hold the item of a rank."""
+        return max(1 if rank else 2, round(seats * self.top / (rank + 1) ** self.exponent))
+
+
+def words_for(items: int) -> int:
+    """Return how many words the names of so many items are made of."""
+    return 500 + 3 * items
+
+
+def rare_copies(seats: int) -> int:
+    """Return how many hold a rare item."""
+    return max(1, round(seats * RARE_SHARE))
+
+
+def popular_from(seats: int) -> float:
+    """Return how many must hold an item for it to count as popular."""
+    return max(2, POPULAR_SHARE * seats)
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -73,10 +96,10 @@ class Holdings:
             raise LocalError("a world needs at least two peers")
         self._rng = rng
         self._stock = stock
-        self._count = stock.items or max(seats // _PEERS_PER_ITEM, _FEWEST)
-        self._words = Vocabulary(rng, 500 + 3 * (self._count + stock.rare + stock.single))
+        self._count = stock.ranked(seats)
+        self._words = Vocabulary(rng, words_for(self._count + stock.rare + stock.single))
         self._names: set[str] = set()
-        weights = [0.0 if rng.random() < stock.freeriders else rng.lognormvariate(0, _SPREAD) for _ in range(seats)]
+        weights = [0.0 if rng.random() < stock.freeriders else rng.lognormvariate(0, SPREAD) for _ in range(seats)]
         self._weights = list(accumulate(weights))
         if not self._weights[-1]:
             raise LocalError("nobody in this world holds anything: lower the share of free riders")
@@ -104,11 +127,11 @@ class Holdings:
     def _make_items(self, seats: int) -> Iterator[Item]:
         stock, count = self._stock, self._count
         for rank in range(count):
-            copies = max(1 if rank else 2, round(seats * stock.top / (rank + 1) ** stock.exponent))
-            held = Held.POPULAR if copies >= max(2, POPULAR_SHARE * seats) else Held.OTHER
+            copies = stock.copies(rank, seats)
+            held = Held.POPULAR if copies >= popular_from(seats) else Held.OTHER
             yield self._make(rank, held, copies)
         for rank in range(stock.rare):
-            yield self._make(count + rank, Held.RARE, max(1, round(seats * RARE_SHARE)))
+            yield self._make(count + rank, Held.RARE, rare_copies(seats))
         for rank in range(stock.single):
             yield self._make(count + stock.rare + rank, Held.SINGLE, 1)
 

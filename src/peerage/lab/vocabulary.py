@@ -37,7 +37,7 @@ _VOWELS: Final = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
 _CODAS: Final = ("", "", "l", "m", "n", "r", "s", "t", "ck", "nd")
 _COMMON_SHARE: Final = 0.02  # of all words; they stand in every other name, as "live" and "mix" do
 _FEWEST: Final = 20
-_EXPONENT: Final = 0.8  # of the Zipf law by which common words are drawn
+EXPONENT: Final = 0.8  # of the Zipf law by which common words are drawn
 
 
 class Vocabulary:
@@ -49,8 +49,8 @@ class Vocabulary:
         while len(words) < size:
             words[self._word()] = None
         self._words = list(words)
-        self._common = max(_FEWEST, int(size * _COMMON_SHARE))
-        self._weights = list(accumulate(1 / (rank + 1) ** _EXPONENT for rank in range(self._common)))
+        self._common = common_words(size)
+        self._weights = list(accumulate(1 / (rank + 1) ** EXPONENT for rank in range(self._common)))
 
     def __len__(self) -> int:
         return len(self._words)
@@ -68,3 +68,8 @@ class Vocabulary:
         choose = self._rng.choice
         syllables = self._rng.choice((2, 2, 3))
         return "".join(choose(_ONSETS) + choose(_VOWELS) for _ in range(syllables)) + choose(_CODAS)
+
+
+def common_words(size: int) -> int:
+    """Return how many words of a vocabulary are common ones."""
+    return max(_FEWEST, int(size * _COMMON_SHARE))
