@@ -14,10 +14,11 @@ from peerage.errors import LimitError, QueryError, StoreError
 from peerage.identity.keys import PeerKey
 from peerage.lab.clock import run_virtual
 from peerage.overlay.base import Budget, Cost, Hit, Holder, LocateRequest, Overlay, Search, SearchRequest
-from peerage.overlay.dht import DhtOverlay
+from peerage.overlay.dht import DhtOverlay, DhtRules
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.planner import Over, Planner, Rarity
 
+_QUICK = DhtRules(stamp_bits=2)  # all else as in a node
 OTHERS = [PeerKey.from_seed(bytes([number]) * 32) for number in range(200, 210)]
 
 
@@ -265,24 +266,43 @@ def test_without_overlays_a_search_is_over_at_once():
     run(main)
 
 
-class PlannerSuite(OverlaySuite):
+class PatientTcpWorld(TcpWorld):
+    """Stages come one after the other, on a computer that may be busy with something else."""
+
+    patience = 0.75
+
+
+class OneSuite(OverlaySuite):
     def make_overlay(self, shelf):
         return MountingPlanner([FloodOverlay(shelf)])
 
 
-class TestOneOverlayInMemory(PlannerSuite):
+class TestOneOverlayInMemory(OneSuite):
     world = MemoryWorld
 
 
-class TestOneOverlayOverTcp(PlannerSuite):
-    world = TcpWorld
+class TestOneOverlayOverTcp(OneSuite):
+    world = PatientTcpWorld
 
 
 class SeveralSuite(OverlaySuite):
-    """Flooding and the hash table together, as in a node."""
+    """Flooding and the hash table together, as in a node; a test ends when nobody reaches for anybody any more."""
+
+    @pytest.fixture(autouse=True)
+    def made(self):
+        self.tables = []
 
     def make_overlay(self, shelf):
-        return MountingPlanner([FloodOverlay(shelf), DhtOverlay(shelf, reachable=lambda: True)])
+        self.tables.append(DhtOverlay(shelf, reachable=lambda: True, rules=_QUICK))
+        return MountingPlanner([FloodOverlay(shelf), self.tables[-1]])
+
+    def run(self, main):
+        async def to_the_end(world):
+            await main(world)
+            for table in self.tables:
+                await table.settle()
+
+        super().run(to_the_end)
 
 
 class TestSeveralInMemory(SeveralSuite):
@@ -290,4 +310,4 @@ class TestSeveralInMemory(SeveralSuite):
 
 
 class TestSeveralOverTcp(SeveralSuite):
-    world = TcpWorld
+    world = PatientTcpWorld
