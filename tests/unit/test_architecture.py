@@ -81,6 +81,7 @@ PURE = (
     "overlay/dht/book.py",
     "overlay/dht/contacts.py",
     "overlay/dht/keeping.py",
+    "overlay/dht/limits.py",
     "overlay/dht/lookup.py",
     "overlay/dht/parcels.py",
     "overlay/dht/records.py",

@@ -15,7 +15,7 @@ import msgspec
 
 from peerage.identity.address import Address, literal_ip
 from peerage.identity.keys import ID_BYTES, PeerId, PeerIdField
-from peerage.limits import DHT_CONTACT_ADDRESSES
+from peerage.overlay.dht.limits import DHT_CONTACT_ADDRESSES
 
 BITS: Final = 8 * ID_BYTES
 SPACE: Final = 1 << BITS

@@ -13,8 +13,8 @@ from peerage.catalogue.query import Query
 from peerage.catalogue.record import Record, Visibility, decode, encode
 from peerage.errors import ProtocolError
 from peerage.identity.keys import PeerId
-from peerage.limits import DHT_ANSWER_BYTES
 from peerage.overlay.dht.contacts import number_of, place_of
+from peerage.overlay.dht.limits import DHT_ANSWER_BYTES
 from peerage.overlay.dht.messages import (
     Drop,
     Fetch,

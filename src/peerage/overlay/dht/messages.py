@@ -12,13 +12,9 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from peerage.catalogue.record import ContentId
-from peerage.limits import (
-    DHT_ANSWER_ENTRIES,
-    DHT_BUCKET,
-    DHT_STORE_ITEMS,
-    MAX_QUERY_CHARS,
-)
+from peerage.limits import MAX_QUERY_CHARS
 from peerage.overlay.dht.contacts import Contact
+from peerage.overlay.dht.limits import DHT_ANSWER_ENTRIES, DHT_BUCKET, DHT_STORE_ITEMS
 from peerage.overlay.dht.records import Key, Posting, Provider, RecordBytes, Value, Whereabouts
 from peerage.wire.message import Message, Request
 

@@ -16,10 +16,10 @@ import msgspec
 from peerage.errors import LimitError, LinkError, PeerageError, RefusedError, WrongPeerError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
-from peerage.limits import DHT_CONTACT_ADDRESSES
 from peerage.overlay.dht.caller import Caller
 from peerage.overlay.dht.contacts import SPACE, Contact, number_of
 from peerage.overlay.dht.keeping import Keeper
+from peerage.overlay.dht.limits import DHT_CONTACT_ADDRESSES
 from peerage.overlay.dht.lookup import Lookup, LookupPlan
 from peerage.overlay.dht.messages import Fetch, Look, Seen
 from peerage.overlay.dht.routing import RoutingTable

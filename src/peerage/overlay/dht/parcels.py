@@ -12,9 +12,9 @@ from operator import itemgetter
 from typing import Any
 
 from peerage.identity.keys import PeerId
-from peerage.limits import DHT_STORE_BYTES, DHT_STORE_ITEMS
 from peerage.overlay.dht.book import Listing
 from peerage.overlay.dht.contacts import Contact, number_of
+from peerage.overlay.dht.limits import DHT_STORE_BYTES, DHT_STORE_ITEMS
 from peerage.overlay.dht.messages import Drop, Outcome, Put, Store
 from peerage.overlay.dht.records import Posting, Provider, Whereabouts
 from peerage.overlay.dht.rules import DhtRules

@@ -17,9 +17,9 @@ from peerage.catalogue.record import Record, encode
 from peerage.errors import LimitError, PeerageError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
-from peerage.limits import DHT_POSTING_BYTES
 from peerage.overlay.dht.book import Listing, PublicationBook
 from peerage.overlay.dht.contacts import BITS, Contact
+from peerage.overlay.dht.limits import DHT_POSTING_BYTES
 from peerage.overlay.dht.messages import Drop, Outcome, Put, Store
 from peerage.overlay.dht.node import DhtNode, Errand
 from peerage.overlay.dht.parcels import Consignment, Item, Parcel

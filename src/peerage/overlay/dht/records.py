@@ -24,7 +24,7 @@ from peerage.identity.keys import (
     peer_id_of,
     verify,
 )
-from peerage.limits import DHT_LIFE, DHT_POSTING_BYTES, DHT_SALT_BYTES, DHT_SKEW, DHT_VALUE_BYTES
+from peerage.overlay.dht.limits import DHT_LIFE, DHT_POSTING_BYTES, DHT_SALT_BYTES, DHT_SKEW, DHT_VALUE_BYTES
 from peerage.overlay.stamps import Stamp
 from peerage.peer.messages import Addresses
 

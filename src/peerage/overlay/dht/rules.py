@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from peerage import limits
+from peerage.overlay.dht import limits
 
 
 class DhtRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from peerage.limits import DHT_RPC_TIMEOUT, DHT_RPC_TIMEOUT_MAX, DHT_RPC_TIMEOUT_MIN
+from peerage.overlay.dht.limits import DHT_RPC_TIMEOUT, DHT_RPC_TIMEOUT_MAX, DHT_RPC_TIMEOUT_MIN
 
 _QUANTILE: Final = 0.95
 _STEP: Final = 0.05  # share of the estimate that one measurement moves it by, at the most

@@ -6,9 +6,9 @@ from peerage.catalogue.record import encode
 from peerage.errors import LimitError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
-from peerage.limits import DHT_RENEW, DHT_RENEW_MIN, DHT_STORE_BYTES, DHT_STORE_ITEMS
 from peerage.overlay.dht.book import ListingId, PublicationBook
 from peerage.overlay.dht.contacts import SPACE, number_of
+from peerage.overlay.dht.limits import DHT_RENEW, DHT_RENEW_MIN, DHT_STORE_BYTES, DHT_STORE_ITEMS
 from peerage.overlay.dht.messages import Drop, Kind, Outcome, Put, Verdict
 from peerage.overlay.dht.parcels import Consignment
 from peerage.overlay.dht.records import Posting, Value, Whereabouts

@@ -7,9 +7,9 @@ from peerage.catalogue.query_parser import parse
 from peerage.catalogue.record import Visibility, encode
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
-from peerage.limits import DHT_ANSWER_BYTES, DHT_LIFE, DHT_SKEW
 from peerage.overlay.dht.contacts import SPACE
 from peerage.overlay.dht.keeping import Keeper
+from peerage.overlay.dht.limits import DHT_ANSWER_BYTES, DHT_LIFE, DHT_SKEW
 from peerage.overlay.dht.messages import Drop, Fetch, Kind, Put, Store, Verdict
 from peerage.overlay.dht.records import Posting, Provider, Value, Whereabouts, key_of_word
 from peerage.overlay.dht.store import Publisher

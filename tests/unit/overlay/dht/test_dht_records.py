@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from peerage.errors import LocalError, ProtocolError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
-from peerage.limits import DHT_LIFE, DHT_SKEW, DHT_STORE_ITEMS, MAX_CONTROL_PAYLOAD
+from peerage.limits import MAX_CONTROL_PAYLOAD
 from peerage.overlay.dht.contacts import Contact
+from peerage.overlay.dht.limits import DHT_LIFE, DHT_SKEW, DHT_STORE_ITEMS
 from peerage.overlay.dht.messages import (
     Drop,
     Fetch,

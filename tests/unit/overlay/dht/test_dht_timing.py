@@ -1,6 +1,6 @@
 import random
 
-from peerage.limits import DHT_RPC_TIMEOUT, DHT_RPC_TIMEOUT_MAX, DHT_RPC_TIMEOUT_MIN
+from peerage.overlay.dht.limits import DHT_RPC_TIMEOUT, DHT_RPC_TIMEOUT_MAX, DHT_RPC_TIMEOUT_MIN
 from peerage.overlay.dht.timing import Patience
 
 
