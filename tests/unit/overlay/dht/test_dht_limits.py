@@ -14,7 +14,7 @@ LINES = [line for line in inspect.getsource(limits).splitlines() if line.startsw
 def test_every_bound_is_positive_and_has_a_reason(line):
     name = line.split(" ")[0]
     assert getattr(limits, name) > 0
-    says_it_all = re.match(r"DHT_(RPC_TIMEOUT_MAX|SALT_BYTES|ANSWER_BYTES)$", name)
+    says_it_all = re.match(r"DHT_(RPC_TIMEOUT_MAX|SALT_BYTES|ANSWER_BYTES|LOOK_BURST|STORE_BURST)$", name)
     assert "#" in line or says_it_all
 
 
