@@ -18,7 +18,7 @@ from peerage.overlay.dht import DhtOverlay, DhtRules
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.planner import Over, Planner, Rarity
 
-_QUICK = DhtRules(stamp_bits=2)  # all else as in a node
+_QUICK = DhtRules(stamp_bits=2, join_delay=0.02)  # all else as in a node
 OTHERS = [PeerKey.from_seed(bytes([number]) * 32) for number in range(200, 210)]
 
 
