@@ -37,7 +37,7 @@ from peerage.overlay.base import Hit, SearchRequest
 
 _SHOWN_STEPS: Final = 20  # how often a long wait tells how far it is
 _PAUSE: Final = 5.0  # seconds after the deadline of the last query of a class
-_SAMPLED: Final = 40  # nodes whose state is measured, beside the busiest
+_SAMPLED: Final = 24  # nodes whose state is measured, beside the busiest
 _BUSIEST: Final = 5
 _TRIES: Final = 10_000  # draws after which what is sought is taken not to exist
 

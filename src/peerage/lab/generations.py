@@ -30,7 +30,7 @@ from peerage.peer.reachability import Reachability
 
 _UNBOUNDED: Final = 1e9
 # Proofs of work cost the publisher's processor, not the network, and one processor has to do them for all nodes here.
-_CHEAP_STAMPS: Final = DhtRules(stamp_bits=1)
+CHEAP_STAMPS: Final = DhtRules(stamp_bits=1)
 
 
 class Generation(ABC):
@@ -191,7 +191,7 @@ class Dht(Generation):
         """Return the table as a node has it."""
         reachability = member.reachability
         assert reachability is not None
-        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable, rules=_CHEAP_STAMPS)
+        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable, rules=CHEAP_STAMPS)
 
     async def equip(self, member: Member) -> None:
         """Mount what says whether a node can be dialled, too."""

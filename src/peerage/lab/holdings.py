@@ -46,8 +46,8 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     items: int = 0  # with copies by Zipf's law; 0: one for every four peers, so that a peer holds one or two in all
     exponent: float = 0.8  # of Zipf's law, for copies and for queries
     top: float = 0.05  # share of the peers that hold the most popular item
-    rare: int = 100  # items held by 0.1 % of the peers
-    single: int = 100  # items held by one peer
+    rare: int = 50  # items held by 0.1 % of the peers
+    single: int = 50  # items held by one peer
     freeriders: float = 0.25  # share of the peers that hold nothing
 
     def ranked(self, seats: int) -> int:

@@ -54,13 +54,15 @@ class Population:
         self.library = Library(self.holdings.items)
         self.world = World(rng, WorldPlan(peers=0, traced=False, strangers=True), self._equip, self.places)
         self.members: dict[int, Member] = {}
+        self.seeds: dict[int, bytes] = {}  # of keys that somebody has chosen
         self._coming = 0  # the seat of the node that is being made
         self._joined: list[int] = []
 
     async def add(self, seat: int) -> Member:
         """Make a node for a seat; it knows nobody yet."""
         self._coming = seat
-        await self.world.add(_SERVER if seat < self._generation.servers else None)
+        limits = _SERVER if seat < self._generation.servers else None
+        await self.world.add(limits, self.seeds.get(seat))
         return self.members[seat]
 
     async def join(self, seat: int) -> None:

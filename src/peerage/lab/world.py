@@ -113,15 +113,16 @@ class World:
         """Return some living nodes at random."""
         return self.rng.sample(self.nodes, count)
 
-    async def add(self, limits: Limits | None = None) -> SimNode:
-        """Add a node that listens and knows nobody; `limits` are those of the plan unless given."""
+    async def add(self, limits: Limits | None = None, seed: bytes | None = None) -> SimNode:
+        """Add a node that listens and knows nobody; `limits` are the plan's and its key is random, unless given."""
         limits = limits or self.plan.limits
         number = self._made
         self._made += 1
         host = self.net.add_host(_public_name(number) if self.plan.strangers else _private_name(number))
         host.set_bandwidth(self.plan.up, self.plan.down)
         self._places.settle(host.name)
-        key = PeerKey.from_seed(self.rng.randbytes(32))
+        drawn = self.rng.randbytes(32)
+        key = PeerKey.from_seed(seed or drawn)
         clock = VirtualClock(asyncio.get_running_loop())
         rng = random.Random(self.rng.getrandbits(64))  # noqa: S311 -- a simulation, not a secret
         transport = MemoryTransport(host, self._network, key, limits)

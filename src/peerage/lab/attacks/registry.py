@@ -15,13 +15,17 @@ import msgspec
 from peerage.errors import LocalError
 from peerage.lab.attacks.attack import Attack, AttackResult, AttackSpec, Variant
 from peerage.lab.attacks.dos import Dos
+from peerage.lab.attacks.eclipse import Eclipse
 from peerage.lab.attacks.massfailure import MassFailure
 from peerage.lab.attacks.partition import Partition
 from peerage.lab.attacks.spoof import Spoof
+from peerage.lab.attacks.sybil import Sybil
 from peerage.lab.experiment import Experiment, Report, run_experiment
 from peerage.lab.fleet import Job
 
-ATTACKS: Final[dict[str, type[Attack]]] = {each.name: each for each in (Spoof, Dos, Partition, MassFailure)}
+ATTACKS: Final[dict[str, type[Attack]]] = {
+    each.name: each for each in (Spoof, Sybil, Eclipse, Dos, Partition, MassFailure)
+}
 """Every attack by name."""
 
 
