@@ -92,8 +92,8 @@ TEMPLATE: Final = f"""\
 # Peers to connect to at every start: ["192.0.2.7:{DEFAULT_PORT}", "peer.example.org:{DEFAULT_PORT}"].
 # connect = []
 
-# How this node finds things: "auto" is everything that helps, by need; "index", "flood", "supernode" and "dht" are one
-# way alone.
+# How this node finds things: "auto" is everything that helps, by need; "index", "flood" and "dht" are one way alone,
+# "supernode" is flooding with supernodes.
 # overlay = "auto"
 
 # Keep an index for others: they register what they share with this node, and search it.

@@ -31,7 +31,7 @@ MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
     "auto": ("flood", "index", "supernode", "dht"),
     "flood": ("flood",),
     "index": ("index",),
-    "supernode": ("supernode",),
+    "supernode": ("flood", "supernode"),  # where few peers are, nobody steps up, and a flood finds everything
     "dht": ("dht",),
 }
 """What each word of the configuration stands for, the cheapest first; an index that is served or named comes on top."""
