@@ -107,7 +107,8 @@ class DhtNode:
         message = Look(errand.target.to_bytes(32, "big"), self.serving, errand.fetch)
         async with self._walks:
             await Walk(self, lookup, message, watcher or Nobody()).run(errand.deadline)
-        self.size.note(lookup.distances(self.rules.bucket), self.now())
+        if errand.target != self.number:  # round itself this node always knows better
+            self.size.note(lookup.distances(self.rules.bucket), self.now())
         self.peer.metrics.count("dht_walks")
         self.peer.metrics.count("dht_questions", amount=lookup.questions)
         return lookup
@@ -118,6 +119,7 @@ class DhtNode:
         Returns whom it found there. A crowd may be chance; if it is an attack, the others of the region are reached by
         walks to points that the crowd is not near to (doi 10.14722/ndss.2024.23153, arXiv 2505.01139).
         """
+        self.measure_home()
         before = self.size.radius  # what this walk measures must not decide how its own end is judged
         lookup = await self.walk(errand, watcher)
         radius = before if before < SPACE - 1 else self.size.radius
@@ -135,6 +137,11 @@ class DhtNode:
             near = part.known(radius, self.rules.region_min, most)
             pool |= {each.peer_id: each for each in near}
         return pool
+
+    def measure_home(self) -> None:
+        """Look at how near the nearest contacts are now."""
+        nearest = self.table.neighbours(self.rules.bucket)
+        self.size.note_home([number_of(each.peer_id) ^ self.number for each in nearest], self.now())
 
     def _seeds(self, errand: Errand) -> Iterable[Contact]:
         known = self.table.closest(errand.target, self.rules.bucket)

@@ -113,7 +113,7 @@ class Upkeep:
         node = self._node
         nearest = node.table.neighbours(node.rules.bucket)
         if nearest:
-            node.size.note_home([number_of(each.peer_id) ^ node.number for each in nearest], node.now())
+            node.measure_home()
             await self._ask(self._rng.choice(nearest[:_NEAR]), node.number)
 
     async def _check_one(self) -> None:
