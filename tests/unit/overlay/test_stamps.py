@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerage.limits import DHT_STAMP_BITS
+from peerage.overlay.dht.limits import DHT_STAMP_BITS
 from peerage.overlay.stamps import find_stamp, is_stamped, stamp_bits, stamp_subject
 
 SUBJECT = stamp_subject(b"h" * 32, b"c" * 32)
