@@ -113,6 +113,13 @@ PURE = (
     "overlay/index/messages.py",
     "overlay/index/rules.py",
     "overlay/index/signed.py",
+    "overlay/supernode/backbone.py",
+    "overlay/supernode/comparison.py",
+    "overlay/supernode/election.py",
+    "overlay/supernode/known.py",
+    "overlay/supernode/leaves.py",
+    "overlay/supernode/rules.py",
+    "overlay/supernode/uplinks.py",
 )
 IMPURE_MODULES = {"asyncio", "socket", "time", "random", "os", "threading", "ssl", "selectors", "subprocess"}
 

@@ -79,8 +79,8 @@ class TestNode:
     async def settled(self) -> None:
         """Give the overlays of the world the time that they need after a change."""
         if self.world is not None and self.world.changed:
-            self.world.changed = False
             await self.world.settle(self.world.nodes)
+            self.world.changed = False
 
     def _changed(self) -> None:
         if self.world is not None:

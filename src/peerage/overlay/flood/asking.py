@@ -37,12 +37,12 @@ Reader = Callable[[Answer, bytes | None], Iterator[FoundT | Refused]]
 
 
 class HitReader:
-    """Reads hits out of the answers to one query, each once."""
+    """Reads hits out of the answers to one query, each once, and none of those `known`, to which it adds."""
 
-    def __init__(self, query: Query, asker: Peer) -> None:
+    def __init__(self, query: Query, asker: Peer, known: set[bytes] | None = None) -> None:
         self._query = query
         self._asker = asker
-        self._known: set[bytes] = set()  # of records given out; bounded by the hits of one question
+        self._known = set() if known is None else known  # encoded; bounded by the hits of one question
 
     def __call__(self, answer: Answer, sender: bytes | None) -> Iterator[Hit | Refused]:
         """Yield what the answer brings: hits, and why others are none."""
@@ -64,11 +64,11 @@ class HitReader:
 
 
 class HolderReader:
-    """Reads holders out of the answers to one question, each once."""
+    """Reads holders out of the answers to one question, each once, and none of those `known`, to which it adds."""
 
-    def __init__(self, asker: Peer) -> None:
+    def __init__(self, asker: Peer, known: set[PeerId] | None = None) -> None:
         self._asker = asker
-        self._known: set[PeerId] = set()
+        self._known = set() if known is None else known
 
     def __call__(self, answer: Answer, sender: bytes | None) -> Iterator[Holder | Refused]:  # noqa: ARG002 -- a Reader
         """Yield the holder that the answer names."""

@@ -97,17 +97,23 @@ class Flooding:
 
     def search(self, request: SearchRequest) -> Search[Hit]:
         """Search by flooding; raises QueryError."""
+        return self.ask(request, HitReader(_understand(request.text).query, self._peer))
+
+    def ask(self, request: SearchRequest, read: Reader[FoundT]) -> Search[FoundT]:
+        """Search by flooding, and have the answers read otherwise, on behalf of others say; raises QueryError."""
         understood = _understand(request.text)
         self._audit.note_query(understood.query)
-        reader = HitReader(understood.query, self._peer)
         question = self._family.find_records(self._new_id(), request.ttl, request.wanted, request.text)
-        return self._begin(Asked(question, understood.need, request), reader)
+        return self._begin(Asked(question, understood.need, request), read)
 
     def locate(self, request: LocateRequest) -> Search[Holder]:
         """Flood the locator of a content id."""
-        locator = locator_of(request.content_id)
+        return self.seek(locator_of(request.content_id), request, HolderReader(self._peer))
+
+    def seek(self, locator: bytes, request: Request, read: Reader[FoundT]) -> Search[FoundT]:
+        """Flood a locator, and have the answers read otherwise."""
         question = self._family.find_holders(self._new_id(), request.ttl, request.wanted, locator)
-        return self._begin(Asked(question, need_of_locator(locator), request), HolderReader(self._peer))
+        return self._begin(Asked(question, need_of_locator(locator), request), read)
 
     # --- the service --------------------------------------------------------------------------------------------------
 

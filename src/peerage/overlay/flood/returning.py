@@ -96,8 +96,7 @@ class ReturnPath:
 
     def _one_hop_on(self, connection: PeerConnection, message: AnswerT) -> AnswerT:
         """Count the link, and keep of the addresses what may be dialled."""
-        first_hop = self._direct and not message.hops
-        addresses = reachable(message.addresses, connection.remote, first_hop=first_hop)
+        addresses = reachable(message.addresses, connection.remote, first_hop=not message.hops)
         return msgspec.structs.replace(message, hops=message.hops + 1, addresses=addresses)
 
     def _is_relayable(self, raw: bytes, sender: bytes | None) -> bool:
