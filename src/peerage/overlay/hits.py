@@ -21,7 +21,7 @@ from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.limits import HOLDERS_PER_SUBNET, MAX_ADDRESSES, MERGED_CONTENTS, MERGED_HITS
 from peerage.overlay.base import Hit
-from peerage.overlay.reach import subnet_of
+from peerage.peer.subnet import NAMES, subnet_of
 
 _Quality = tuple[int, int]  # smaller is better
 _Rank = tuple[bool, _Quality, float, int, bytes]
@@ -179,9 +179,10 @@ def _nearest_first(hits: Iterable[Hit]) -> tuple[KnownHolder, ...]:
 
 
 def _independent(holders: Iterable[KnownHolder]) -> int:
-    """Count holders, but no more of one subnet, or of no place, than HOLDERS_PER_SUBNET."""
-    subnets = Counter(subnet_of(holder.addresses[0]) if holder.addresses else "" for holder in holders)
-    return sum(min(count, HOLDERS_PER_SUBNET) for count in subnets.values())
+    """Count holders, but no more of one subnet, or of no place, than HOLDERS_PER_SUBNET; all on a local network."""
+    subnets = Counter(subnet_of(holder.addresses[0].host) if holder.addresses else NAMES for holder in holders)
+    local = subnets.pop("", 0)
+    return local + sum(min(count, HOLDERS_PER_SUBNET) for count in subnets.values())
 
 
 def _quality_of(query: Query, name: str) -> _Quality:

@@ -7,10 +7,9 @@ message came from there. Whether anybody answers is not known. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
 from typing import Final
 
-from peerage.identity.address import Address, literal_ip
+from peerage.identity.address import Address
 from peerage.limits import MAX_ADDRESSES
 
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- compared, not bound
@@ -30,12 +29,3 @@ def reachable(told: Iterable[Address], remote: Address, *, first_hop: bool) -> t
     filled = (Address(remote.host, each.port) if first_hop and not each.host else each for each in told)
     usable = (each for each in filled if each.is_dialable and (remote.is_loopback or not each.is_loopback))
     return tuple(dict.fromkeys(usable))
-
-
-def subnet_of(address: Address) -> str:
-    """Return the /24 or /48 of an address, all of which one attacker may have; empty for names, which cost nothing."""
-    literal = literal_ip(address.host)
-    if literal is None:
-        return ""
-    kept = 8 if isinstance(literal, IPv4Address) else 80
-    return f"{literal.version}:{int(literal) >> kept:x}"

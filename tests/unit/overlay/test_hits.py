@@ -10,7 +10,7 @@ from peerage.overlay.base import Hit, Holder
 from peerage.overlay.hits import HitMerger, Judge
 
 KEYS = [PeerKey.from_seed(bytes([number]) * 32) for number in range(1, 9)]
-HERE = (Address("192.0.2.1", 7411),)
+HERE = (Address("198.41.0.1", 7411),)
 
 
 def hit(holder, name, *, content="blue", hops=1, addresses=HERE, **more):
@@ -88,7 +88,7 @@ def test_one_content_is_bounded():
 
 
 def at(number):
-    return (Address(f"192.0.{number}.1", 7411),)
+    return (Address(f"203.1.{number}.1", 7411),)
 
 
 def order(entries):
@@ -159,3 +159,9 @@ def test_a_holder_keeps_what_it_calls_the_content_and_all_its_addresses():
 def test_the_order_of_arrival_does_not_matter(order):
     hits = [hit(number % 4, f"blue {number % 3}.mp3", content=str(number % 2), hops=number) for number in range(8)]
     assert merged("blue", *(hits[number] for number in order)) == merged("blue", *hits)
+
+
+def test_holders_of_one_household_all_count():
+    household = [hit(n, "blue.mp3", content="home", addresses=(Address(f"10.0.0.{n}", 7411),)) for n in range(1, 6)]
+    spread = [hit(n, "blue.mp3", content="spread", addresses=at(n)) for n in range(3)]
+    assert order(merged("blue", *household, *spread)) == [content_of("home"), content_of("spread")]

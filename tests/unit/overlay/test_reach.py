@@ -1,6 +1,6 @@
 from peerage.identity.address import Address
 from peerage.limits import MAX_ADDRESSES
-from peerage.overlay.reach import reachable, subnet_of, told_addresses
+from peerage.overlay.reach import reachable, told_addresses
 
 FAR = Address("198.51.100.7", 50_000)
 HERE = Address("127.0.0.1", 50_000)
@@ -29,12 +29,3 @@ def test_nothing_from_afar_points_at_this_computer():
 def test_what_names_no_single_place_is_left_out():
     told = [Address("0.0.0.0", 1), Address("224.0.0.1", 1), Address("255.255.255.255", 1), Address("192.0.2.1", 0)]
     assert reachable([*told, Address("bad host", 1)], FAR, first_hop=True) == ()
-
-
-def test_subnets():
-    def subnet(host):
-        return subnet_of(Address(host, 7411))
-
-    assert subnet("192.0.2.1") == subnet("192.0.2.250") == subnet("::ffff:192.0.2.9") != subnet("192.0.3.1")
-    assert subnet("2001:db8:1:2::1") == subnet("2001:db8:1:ffff::1") != subnet("2001:db8:2::1")
-    assert subnet("peer.example.org") == ""
