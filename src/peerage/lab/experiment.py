@@ -59,7 +59,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     churn: float = 0.0  # share of the peers that leave in an hour, each followed by another
     sessions: str = "weibull"  # how long they stay: lifetimes.SHAPES
     stock: Stock = Stock()
-    rate: float = 4.0  # queries a second in the whole world
+    rate: float = 10.0  # queries a second in the whole world
     wanted: int = 20
     deadline: float = 10.0
     joining: float = 60.0  # seconds over which the peers come

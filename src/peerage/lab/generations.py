@@ -25,12 +25,15 @@ from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.index import IndexOverlay, IndexRules
 from peerage.overlay.planner import Planner
+from peerage.overlay.supernode import Setting, SupernodeOverlay, SupernodeRules
 from peerage.peer.membership import Membership
 from peerage.peer.reachability import Reachability
 
 _UNBOUNDED: Final = 1e9
 # Proofs of work cost the publisher's processor, not the network, and one processor has to do them for all nodes here.
 CHEAP_STAMPS: Final = DhtRules(stamp_bits=1)
+# Whoever has been there for a minute counts as steady: the whole world is a few minutes old.
+YOUNG_WORLD: Final = SupernodeRules(uptime=60.0)
 
 
 class Generation(ABC):
@@ -179,6 +182,24 @@ class Index(Index1999):
         await Generation.equip(self, member)
 
 
+class Supernode(Generation):
+    """FastTrack: nodes that are up to it elect themselves, and answer for the others."""
+
+    name = "supernode"
+    title = "elected supernodes (FastTrack)"
+    codes = frozenset({b"SNAS", b"SNSE", b"SNQU", b"SNSK", b"SNHI", b"SNHE", *Flood2001.codes})
+    settle = 300.0  # nodes have to be steady before they are elected, then leaves hand over what they have
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return supernodes as a node has them."""
+        return _supernode(member)
+
+    async def equip(self, member: Member) -> None:
+        """Mount what says whether a node can be dialled, too."""
+        await _mount_reachability(member)
+        await super().equip(member)
+
+
 class Dht(Generation):
     """Kademlia: who holds what stands with the peers whose ids are nearest to its key."""
 
@@ -189,14 +210,11 @@ class Dht(Generation):
 
     def overlay(self, member: Member) -> Overlay:
         """Return the table as a node has it."""
-        reachability = member.reachability
-        assert reachability is not None
-        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable, rules=CHEAP_STAMPS)
+        return DhtOverlay(member.shelf, reachable=member.is_reachable, rules=CHEAP_STAMPS)
 
     async def equip(self, member: Member) -> None:
         """Mount what says whether a node can be dialled, too."""
-        member.reachability = Reachability()
-        await member.node.peer.mount(member.reachability)
+        await _mount_reachability(member)
         await super().equip(member)
 
 
@@ -205,14 +223,15 @@ class Auto(Dht):
 
     name = "auto"
     title = "all of them, by need"
-    codes = Flood.codes | Index.codes | Dht.codes
+    codes = Flood.codes | Index.codes | Supernode.codes | Dht.codes
+    settle = Supernode.settle
 
     def overlay(self, member: Member) -> Overlay:
         """Return a planner over the overlays of a node, which are mounted with it."""
         assert member.membership is not None
         flood = FloodOverlay(member.shelf, links=member.membership.active)
         index = IndexOverlay(member.shelf)
-        return Planner((flood, index, super().overlay(member)))
+        return Planner((flood, index, _supernode(member), super().overlay(member)))
 
     async def mount_overlay(self, member: Member) -> None:
         """Mount the planner's overlays."""
@@ -226,9 +245,19 @@ class Auto(Dht):
 
 
 GENERATIONS: Final[dict[str, type[Generation]]] = {
-    each.name: each for each in (Index1999, Index, Flood2001, Flood, Dht, Auto)
+    each.name: each for each in (Index1999, Index, Flood2001, Flood, Supernode, Dht, Auto)
 }
 """Every generation by name, in the order of history."""
+
+
+def _supernode(member: Member) -> Overlay:
+    setting = Setting(reachable=member.is_reachable, executor=member.node.peer.executor)
+    return SupernodeOverlay(member.shelf, setting, YOUNG_WORLD)
+
+
+async def _mount_reachability(member: Member) -> None:
+    member.reachability = Reachability()
+    await member.node.peer.mount(member.reachability)
 
 
 def chosen(names: str) -> list[str]:

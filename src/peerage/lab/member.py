@@ -44,5 +44,9 @@ class Member:
         self.reachability: Reachability | None = None
         self.index: RecordIndex | None = None  # of an index server
 
+    def is_reachable(self) -> bool | None:
+        """Whether strangers can dial this node, as it has found out itself; None: not known."""
+        return None if self.reachability is None else self.reachability.reachable
+
     def __repr__(self) -> str:
         return f"<Member {self.seat} {self.node.address.host}>"

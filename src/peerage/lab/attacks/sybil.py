@@ -70,9 +70,7 @@ class DhtWithSybils(Dht):
         """Return an honest overlay, or a Sybil's."""
         if member.hostile:
             return SybilOverlay(member.shelf, self._ring, self._rules)
-        reachability = member.reachability
-        assert reachability is not None
-        return DhtOverlay(member.shelf, reachable=lambda: reachability.reachable, rules=self._rules)
+        return DhtOverlay(member.shelf, reachable=member.is_reachable, rules=self._rules)
 
 
 class Sybil(Attack):
