@@ -20,8 +20,10 @@ from peerage.content.finished import PlacedFile
 from peerage.content.holding import Holding, RunningHolding
 from peerage.content.manifest import ContentId, PieceSpace
 from peerage.content.picker import Priority
+from peerage.content.readers import Readers
 from peerage.content.scheduler import Scheduler
 from peerage.content.source import Source, SourceLink
+from peerage.content.standing import status_of
 from peerage.content.status import ENDED, Amount, DownloadState, DownloadStatus, Wanted
 from peerage.content.store import PartialStore
 from peerage.content.surroundings import Surroundings
@@ -55,6 +57,7 @@ class Download:
         self.placed: tuple[PlacedFile, ...] = ()  # the finished files
         self.scheduler: Scheduler | None = None
         self.swarm = Swarm(self, surroundings.locate)
+        self.readers = Readers(self.swarm.refill)
         self.manifest_turns = asyncio.Semaphore(MANIFESTS_AT_ONCE)
         self._surroundings = surroundings
         self._loop = asyncio.get_running_loop()
@@ -75,23 +78,7 @@ class Download:
 
     def status(self) -> DownloadStatus:
         """Return how it stands."""
-        wanted, done = self.measure()
-        live = self.scheduler is not None and self.state is DownloadState.RUNNING
-        rate = sum(self.scheduler.rates(self._loop.time()).values()) if live and self.scheduler else 0.0
-        return DownloadStatus(
-            content=self.content_id,
-            name=self.wanted.target.name,
-            path=self.wanted.target,
-            state=self.state,
-            size=self.space.size if self.space else self.wanted.size,
-            wanted=wanted,
-            done=done,
-            rate=rate,
-            sources=self.swarm.attached,
-            eta=(wanted - done) / rate if wanted is not None and rate > 0 else None,
-            error=str(self.error) if self.error and self.state is DownloadState.FAILED else "",
-            note=self.swarm.note() if self.state in {DownloadState.FINDING, DownloadState.RUNNING} else "",
-        )
+        return status_of(self, self._loop.time())
 
     def measure(self) -> Amount:
         """Return how many bytes are wanted and how many of them are there, as far as that is known."""
@@ -184,6 +171,7 @@ class Download:
     def restore(self, state: DownloadState, error: PeerageError | None = None) -> None:
         """Be a download that came to rest in an earlier run."""
         self.state, self.error = state, error
+        self.readers.tell()
         if state in ENDED:
             self._ended.set()
 
@@ -222,6 +210,7 @@ class Download:
                 raise
             self._plan = plan
             self._more.set()
+            self.readers.tell()
 
     async def ready(self) -> PieceSpace:
         """Wait until the download can take pieces."""
@@ -271,6 +260,7 @@ class Download:
         self.state = DownloadState.CHECKING
         scheduler, writer = await self._open(self._plan)
         self.state = DownloadState.RUNNING
+        self.readers.attach(scheduler)
         self._ready.set()
         self._surroundings.changed(self.content_id)
         await self._fetch(scheduler, writer)
@@ -343,6 +333,7 @@ class Download:
         if self._writer is not None:
             await self._writer.close()
         self.measure()
+        self.readers.detach()
         self.scheduler = None
 
     def _rest(self, state: DownloadState) -> None:
@@ -367,6 +358,7 @@ class Download:
             self.peer.table.credit(link.peer_id, bytes_from=len(buffer))
             for cancel in scheduler.verified(index):
                 self.swarm.cancel_order(cancel.source, cancel.index)
+            self.readers.tell()
             if scheduler.done or self._uncommitted >= COMMIT_BYTES:
                 self._more.set()
         else:

@@ -129,6 +129,14 @@ class Picker:
             if holder.holds(index):
                 holder.worth |= 1 << run
 
+    def changed(self, index: int) -> None:
+        """Note that the priority of one piece is another now; it is not, and does not become, SKIP."""
+        run = index // RUN
+        chunk = self._priorities[run * RUN : (run + 1) * RUN]
+        (self._mixed.discard if chunk.count(chunk[0]) == len(chunk) else self._mixed.add)(run)
+        if self._level[run] != _CLOSED:
+            self._place(run, self._highest(run), self._level[run])
+
     def take(self, holder: Holder) -> int | None:
         """Choose the missing piece to ask this source for; from now on it is not missing. None: it has none."""
         for priority in (Priority.NOW, Priority.HIGH, Priority.NORMAL, Priority.LOW):

@@ -43,6 +43,7 @@ class Scheduler:
         self._sources: dict[SourceId, Source] = {}
         self._flights: dict[int, Flight] = {}
         self._urgent: dict[int, None] = {}  # those in flight that a reader waits for
+        self._lifted: dict[int, int] = {}  # pieces that readers wait for, and the priority they have otherwise
         self._rivalry = Rivalry(self._sources, self._flights)
         self._max_in_flight = max(max_in_flight, space.largest_piece)
         self._in_flight_bytes = 0
@@ -234,6 +235,9 @@ class Scheduler:
         Returns what is on order and need not be sent any more.
         """
         self._ledger.set_priorities(ranges, default)
+        wanted, self._lifted = tuple(self._lifted), {}
+        for index in wanted:
+            self._lift(index)
         skipped = [index for index in self._flights if self._ledger.priorities[index] == Priority.SKIP]
         cancels = [Cancel(source.id, index) for index in skipped for source in self._flights[index].sources]
         for cancel in cancels:
@@ -245,6 +249,23 @@ class Scheduler:
         self._picker.reset(self._ledger.missing(), self._ledger.priorities, holders)
         self._returned = True
         return cancels
+
+    def urge(self, indices: Iterable[int]) -> None:
+        """Fetch these pieces first, in their order, for readers wait for them; those of the last call no longer.
+
+        Pieces that are left out (SKIP), or there are not, stay as they are.
+        """
+        wanted = set(indices)
+        for index in [each for each in self._lifted if each not in wanted]:
+            self._ledger.priorities[index] = self._lifted.pop(index)
+            self._urgent.pop(index, None)
+            self._picker.changed(index)
+        for index in sorted(wanted - self._lifted.keys()):
+            if 0 <= index < self._space.count and self._lift(index):
+                self._picker.changed(index)
+                if index in self._flights:
+                    self._urgent[index] = None
+        self._returned = True
 
     def set_max_in_flight(self, count: int) -> None:
         """Bound the bytes in flight anew; what is in flight already comes to its end."""
@@ -278,6 +299,14 @@ class Scheduler:
         return {source.id: source.pace.rate(now) or 0.0 for source in self._sources.values()}
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _lift(self, index: int) -> bool:
+        """Let a piece go before all others, and remember what it was worth before; not when it is left out."""
+        before = self._ledger.priorities[index]
+        if before != Priority.SKIP:
+            self._lifted[index] = before
+            self._ledger.priorities[index] = Priority.NOW
+        return before != Priority.SKIP
 
     def _next_request(self, source: Source) -> Request | None:
         if self._in_flight_bytes + self._space.largest_piece > self._max_in_flight:

@@ -36,6 +36,7 @@ from peerage.wire.message import ErrorCode, Message
 
 log = logging.getLogger("peerage.content")
 
+_DONE: Final = DownloadState.DONE
 _TURN: Final = 0.25  # seconds between two looks at what has ended
 _NOTE_INTERVAL: Final = 10.0  # seconds between two notes of how running downloads stand
 _LEAST_ROOM: Final = MIB  # bytes in flight of a download, however slow it is to be
@@ -128,6 +129,10 @@ class Transfers(Service):
             raise LocalError("no such download; see: peerage transfers")
         return download
 
+    def listed(self, content: bytes) -> Download | None:
+        """Return one download, None when there is none."""
+        return self._downloads.get(content)
+
     async def pause(self, content: bytes) -> None:
         """Stop one, and keep what it has."""
         await self.get(content).pause()
@@ -177,17 +182,18 @@ class Transfers(Service):
         download = self._downloads.get(content)
         running = download.holding() if download is not None else None
         entry = self._entries.get(content)
-        if running is not None or entry is None or not entry.done or not entry.files:
+        files = (download.placed if download is not None else ()) or (entry.files if entry is not None else ())
+        if running is not None or entry is None or not files or download is None or download.state is not _DONE:
             return running
-        known = self._finished.get(content, entry.files)
+        known = self._finished.get(content, files)
         if known is not None:
             return known
         manifest = await self.peer.in_thread(self._book.manifest, content)
         if not manifest:
             return None
-        place = (content, manifest, entry.files, self._reader, entry.visibility)
+        place = (content, manifest, files, self._reader, entry.visibility)
         made = await self.peer.in_thread(FinishedHolding, *place)
-        self._finished.put(content, entry.files, made)
+        self._finished.put(content, files, made)
         return made
 
     def holds(self, content: bytes) -> bool:

@@ -497,6 +497,11 @@ class Swarm(RuleBasedStateMachine):
         self.has[source] = set(every) if complete else set(some)
         self.owed[source] = []
 
+    @precondition(lambda self: self.space.count)
+    @rule(data=st.data())
+    def read(self, data):
+        self.machine.urge(data.draw(st.sets(st.integers(0, self.space.count - 1), max_size=9)))
+
     @precondition(lambda self: self.has)
     @rule(data=st.data())
     def request(self, data):
@@ -624,3 +629,39 @@ class Swarm(RuleBasedStateMachine):
 
 TestSwarm = Swarm.TestCase
 TestSwarm.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+# --- readers --------------------------------------------------------------------------------------------------------
+
+
+def test_what_readers_wait_for_goes_first_and_in_order():
+    machine = scheduler(256)
+    machine.urge(range(100, 108))
+    machine.add_source(A)
+    assert indices(machine.next_requests(A, 0.0))[:8] == list(range(100, 108))
+
+
+def test_urgency_is_given_back():
+    machine = scheduler(64)
+    machine.set_priorities([PieceRange(0, 32, Priority.LOW), PieceRange(60, 64, Priority.SKIP)])
+    before = bytes(machine._ledger.priorities)
+    machine.urge([1, 2, 40, 61, 99, -1])
+    assert [n for n, each in enumerate(machine._ledger.priorities) if each == Priority.NOW] == [1, 2, 40]
+    machine.urge([2, 41])
+    assert [n for n, each in enumerate(machine._ledger.priorities) if each == Priority.NOW] == [2, 41]
+    machine.urge([])
+    assert bytes(machine._ledger.priorities) == before
+    machine.add_source(A)
+    assert all(32 <= index < 60 for index in indices(machine.next_requests(A, 0.0)))
+
+
+def test_new_priorities_leave_readers_first():
+    machine = scheduler(64)
+    machine.urge([5, 6])
+    machine.set_priorities([PieceRange(0, 64, Priority.LOW), PieceRange(6, 7, Priority.SKIP)])
+    machine.add_source(A)
+    asked = indices(machine.next_requests(A, 0.0))
+    assert asked[0] == 5
+    assert 6 not in asked
+    machine.urge([])
+    assert machine._ledger.priorities[5] == Priority.LOW
