@@ -19,6 +19,7 @@ from peerage.classic.btconnection import BTPeerConnection
 from peerage.classic.doorkeeper import Doorkeeper
 from peerage.classic.patience import Patience
 from peerage.errors import PeerageError, ProtocolError
+from peerage.identity.address import Address
 from peerage.limits import (
     BTPEER_BACKLOG,
     BTPEER_GOODBYE,
@@ -31,7 +32,8 @@ from peerage.limits import (
 from peerage.peer.metrics import Metrics
 from peerage.peer.stabilizers import Stabilizer, StabilizerSet
 from peerage.peer.tasks import TaskScope, contained
-from peerage.transport.tcp_clear import Acceptor, Socket, read_clear
+from peerage.transport.tcp_accept import Acceptor
+from peerage.transport.tcp_clear import Socket, read_clear
 
 Answer = Callable[[BTPeerConnection], None]
 
@@ -122,9 +124,9 @@ class Engine:
         if not self._stop.is_set():
             self._acceptors.append(Acceptor(listening, self._welcome))
 
-    def _welcome(self, stranger: Socket, host: str, port: int) -> None:
-        visit = _Visit(BTPeerConnection(None, host, port, stranger), stranger)
-        stays, gives_way = self._door.enter(visit, host)
+    def _welcome(self, stranger: Socket, place: Address) -> None:
+        visit = _Visit(BTPeerConnection(None, place.host, place.port, stranger), stranger)
+        stays, gives_way = self._door.enter(visit, place.host)
         if gives_way is not None and gives_way.task is not None:
             gives_way.task.cancel()
         if not stays or self._tasks.full:

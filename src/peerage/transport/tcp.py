@@ -23,14 +23,13 @@ from peerage.identity.keys import PeerKey
 from peerage.identity.network import Network
 from peerage.limits import DEFAULT, DIAL_TIMEOUT, Limits
 from peerage.transport.base import Gate, Link
+from peerage.transport.tcp_accept import Acceptor
 from peerage.transport.tcp_link import ROOM, TcpLink, address_of
 from peerage.transport.tls import make_contexts
 
 Accept = Callable[[Link], None]
 
 _BACKLOG: Final = 256
-_ACCEPT_PAUSE: Final = 0.2  # seconds to wait when the system has no file handle left
-_OUT_OF_HANDLES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class SystemClock:
@@ -48,13 +47,15 @@ class TcpListener:
         self.addresses = tuple(address_of(each.getsockname()) for each in sockets)
         self._sockets = sockets
         self._server = server
-        self._loops = [asyncio.create_task(server.accept_from(each)) for each in sockets]
+        self._acceptors = [Acceptor(each, server.welcome) for each in sockets]
 
     async def close(self) -> None:
         """Stop listening and drop strangers; links that exist stay."""
-        for task in (*self._loops, *self._server.handshakes):
+        for acceptor in self._acceptors:
+            acceptor.close()
+        for task in self._server.handshakes:
             task.cancel()
-        await asyncio.gather(*self._loops, *self._server.handshakes, return_exceptions=True)
+        await asyncio.gather(*self._server.handshakes, return_exceptions=True)
         for each in self._sockets:
             each.close()
 
@@ -69,20 +70,12 @@ class _Server:
         self._accept = accept
         self.handshakes: dict[asyncio.Task[None], None] = {}  # in the order they began
 
-    async def accept_from(self, listening: socket.socket) -> None:
-        """Accept for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                stranger, peername = await loop.sock_accept(listening)
-            except OSError as error:
-                if error.errno in _OUT_OF_HANDLES:
-                    await asyncio.sleep(_ACCEPT_PAUSE)
-                continue  # the stranger went away again
-            if self._gate.admits(address_of(peername).host):
-                self._begin(stranger)
-            else:
-                stranger.close()
+    def welcome(self, stranger: socket.socket, place: Address) -> None:
+        """Begin the handshake with a stranger, if the gate admits it."""
+        if self._gate.admits(place.host):
+            self._begin(stranger)
+        else:
+            stranger.close()
 
     def _begin(self, stranger: socket.socket) -> None:
         if len(self.handshakes) >= self._limits.pending_handshakes:

@@ -11,10 +11,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
 from typing import Final
-
-from peerage.transport.tcp_link import address_of
 
 Socket = socket.socket
 monotonic: Final = time.monotonic
@@ -22,7 +19,6 @@ monotonic: Final = time.monotonic
 READ_BYTES: Final = 64 * 1024
 _SHORTEST: Final = 0.001  # seconds; 0 would mean "do not wait at all"
 _NO_HOST: Final = ("192.0.2.1", 9)  # RFC 5737: an address that nobody has
-_ACCEPT_PAUSE: Final = 0.2  # seconds to wait when the system has no file handle left, say
 
 
 def listen_clear(host: str, port: int, backlog: int) -> Socket:
@@ -82,43 +78,6 @@ def outward_host() -> str:
             return "127.0.0.1"
         host: str = probe.getsockname()[0]
         return host
-
-
-class Acceptor:
-    """Hands every connection to `welcome(socket, host, port)`, on the running loop, until `close`.
-
-    A task that awaits the next connection would lose one that comes at the moment at which it is cancelled.
-    """
-
-    def __init__(self, listening: Socket, welcome: Callable[[Socket, str, int], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._listening = listening
-        self._welcome = welcome
-        self._pause: asyncio.TimerHandle | None = None
-        listening.setblocking(False)
-        self._listen()
-
-    def close(self) -> None:
-        """Hand over no more; the listening socket stays open."""
-        self._loop.remove_reader(self._listening)
-        if self._pause is not None:
-            self._pause.cancel()
-
-    def _listen(self) -> None:
-        self._pause = None
-        self._loop.add_reader(self._listening, self._accept)
-
-    def _accept(self) -> None:
-        try:
-            stranger, peername = self._listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # the stranger went away again
-        except OSError:
-            self._loop.remove_reader(self._listening)
-            self._pause = self._loop.call_later(_ACCEPT_PAUSE, self._listen)
-            return
-        stranger.setblocking(False)
-        self._welcome(stranger, address_of(peername).host, address_of(peername).port)
 
 
 async def read_clear(connection: Socket) -> bytes:

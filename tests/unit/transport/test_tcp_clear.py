@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import socket
 
 import pytest
 
 from peerage.transport import tcp_clear
 from peerage.transport.tcp_clear import (
-    Acceptor,
     close_clear,
     dial_clear,
     interrupt_clear,
     listen_clear,
     outward_host,
-    read_clear,
     receive_clear,
     send_clear,
 )
@@ -81,62 +77,3 @@ def test_the_own_address_comes_from_the_routing_table(monkeypatch) -> None:
     assert socket.inet_aton(outward_host())
     monkeypatch.setattr(tcp_clear, "_NO_HOST", ("not an address", 9))
     assert outward_host() == "127.0.0.1"
-
-
-async def test_everyone_who_connects_is_welcomed_until_the_end() -> None:
-    with listen_clear(HOST, 0, 5) as listening:
-        port = listening.getsockname()[1]
-        welcomed: asyncio.Queue[tuple[socket.socket, str, int]] = asyncio.Queue()
-        acceptor = Acceptor(listening, lambda *guest: welcomed.put_nowait(guest))
-        near = dial_clear(HOST, port, 10.0)
-        far, host, far_port = await welcomed.get()
-        assert (host, far_port) == near.getsockname()
-        send_clear(near, b"hello", 10.0)
-        assert await read_clear(far) == b"hello"
-        acceptor.close()
-        late = dial_clear(HOST, port, 10.0)
-        await asyncio.sleep(0)
-        assert welcomed.empty()
-        for each in (near, far, late):
-            close_clear(each)
-
-
-async def test_without_file_handles_it_waits_and_goes_on(monkeypatch) -> None:
-    class Full(socket.socket):
-        refusals = [errno.EMFILE, errno.ECONNABORTED]
-
-        def accept(self):
-            if self.refusals:
-                code = self.refusals.pop(0)
-                raise OSError(code, "refused")
-            return super().accept()
-
-    monkeypatch.setattr(tcp_clear, "_ACCEPT_PAUSE", 0.001)
-    with Full(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.bind((HOST, 0))
-        listening.listen()
-        welcomed: asyncio.Queue[tuple[socket.socket, str, int]] = asyncio.Queue()
-        acceptor = Acceptor(listening, lambda *guest: welcomed.put_nowait(guest))
-        near = dial_clear(HOST, listening.getsockname()[1], 10.0)
-        far, _, _ = await welcomed.get()
-        assert Full.refusals == []
-        acceptor.close()
-        close_clear(near)
-        close_clear(far)
-
-
-async def test_the_end_may_come_while_it_waits_for_file_handles() -> None:
-    class Full(socket.socket):
-        def accept(self):
-            tried.set()
-            raise OSError(errno.EMFILE, "refused")
-
-    tried = asyncio.Event()
-    with Full(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.bind((HOST, 0))
-        listening.listen()
-        acceptor = Acceptor(listening, lambda *_: None)
-        near = dial_clear(HOST, listening.getsockname()[1], 10.0)
-        await tried.wait()
-        acceptor.close()
-        close_clear(near)
