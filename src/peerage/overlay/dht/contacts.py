@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from peerage.identity.address import Address, literal_ip
+from peerage.identity.address import Address
 from peerage.identity.keys import ID_BYTES, PeerId, PeerIdField
 from peerage.overlay.dht.limits import DHT_CONTACT_ADDRESSES
+from peerage.peer import subnet
 
 BITS: Final = 8 * ID_BYTES
 SPACE: Final = 1 << BITS
@@ -30,7 +30,7 @@ class Contact(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Place(NamedTuple):
-    """What a host is; `subnet` is its /24 or /48, empty for names and for addresses that have no price."""
+    """What a host is; `subnet` is its /24 or /48, as peer/subnet.py cuts them."""
 
     dialable: bool
     loopback: bool
@@ -44,13 +44,9 @@ def number_of(peer_id: PeerId | bytes) -> int:
 
 @lru_cache(maxsize=_PLACES)
 def place_of(host: str) -> Place:
-    """Return what kind of place a host names; private and loopback networks count as no subnet (as in BEP 42)."""
+    """Return what kind of place a host names; local networks count as no subnet (as in BEP 42)."""
     address = Address(host, 1)
-    literal = literal_ip(host)
-    if literal is None or literal.is_private:
-        return Place(address.is_dialable, address.is_loopback, "")
-    kept = 8 if isinstance(literal, IPv4Address) else 80
-    return Place(address.is_dialable, literal.is_loopback, f"{literal.version}:{int(literal) >> kept:x}")
+    return Place(address.is_dialable, address.is_loopback, subnet.subnet_of(host))
 
 
 def subnet_of(contact: Contact) -> str:
