@@ -6,11 +6,18 @@ import msgspec
 import pytest
 
 from peerage.errors import LocalError
+from peerage.identity.keys import PeerKey
 from peerage.lab.attacks.attack import AttackResult, AttackSpec, Variant
+from peerage.lab.attacks.eclipse import Eclipse
 from peerage.lab.attacks.holes import hole
 from peerage.lab.attacks.registry import ATTACKS, attack_named, jobs, overlay_for, run_attack
+from peerage.lab.attacks.sybil import Sybil, SybilOverlay
+from peerage.lab.clock import run_virtual
+from peerage.lab.experiment import run_experiment
 from peerage.lab.holdings import Stock
 from peerage.overlay import checks
+from peerage.overlay.dht.contacts import number_of
+from peerage.overlay.dht.records import key_of_word
 
 SMALL = {"peers": 30, "queries": 9, "joining": 10.0, "settle": 20.0, "quiet": 10.0, "rate": 2.0}
 
@@ -59,6 +66,49 @@ def test_a_network_that_was_cut_grows_together_again():
     assert extra(runs[Variant.DEFENDED], 1) < 120
     assert success(runs[Variant.DEFENDED]) == 1
     assert success(runs[Variant.BARE]) < 0.8
+
+
+LITTLE = Stock(items=10, top=0.3, rare=5, single=5)
+
+
+@pytest.mark.parametrize("name", ["sybil", "eclipse", "supernode-loss"])
+def test_most_is_found_in_spite_of(name):
+    runs = run(name, settle=0.0, stock=LITTLE, peers=40)
+    assert success(runs[Variant.CALM]) == 1
+    assert success(runs[Variant.DEFENDED]) >= 0.85
+    assert all(
+        extra.value is None or extra.value >= 0.8 for extra in runs[Variant.DEFENDED].extras if extra.unit == "%"
+    )
+
+
+def test_sybils_keep_nothing_of_others():
+    spec = AttackSpec(attack="sybil", generation="dht", **{**SMALL, "stock": LITTLE, "settle": 100.0})
+    made: list[Sybil] = []
+
+    def make(rng, _spec, report):
+        made.append(Sybil(rng, spec, report))
+        return made[0]
+
+    run_experiment(spec, lambda *_: None, make)
+    assert len(made[0].attackers) == 6
+    hostile = [each.overlay for each in made[0].population.members.values() if each.hostile]
+    assert all(isinstance(each, SybilOverlay) for each in hostile)
+    honest = [each.overlay for each in made[0].population.members.values() if not each.hostile]
+    # Sybils keep nothing but what they themselves publish, where they are the nearest.
+    assert max(each.stored for each in hostile) < min(each.stored for each in honest)
+
+
+def test_keys_of_an_eclipse_lie_round_the_words_of_its_item():
+    async def main(rng):
+        spec = AttackSpec(attack="eclipse", generation="dht", **{**SMALL, "stock": LITTLE})
+        attack = Eclipse(rng, spec, lambda *_: None)
+        points = [number_of(key_of_word(word)) for word in attack.target.words]
+        assert attack.population.seeds.keys() == attack.attackers
+        for seed in attack.population.seeds.values():
+            placed = number_of(PeerKey.from_seed(seed).peer_id)
+            assert min(placed ^ point for point in points) < 1 << 250
+
+    run_virtual(main)
 
 
 def test_there_are_three_runs_for_each_seed():

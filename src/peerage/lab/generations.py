@@ -33,7 +33,7 @@ _UNBOUNDED: Final = 1e9
 # Proofs of work cost the publisher's processor, not the network, and one processor has to do them for all nodes here.
 CHEAP_STAMPS: Final = DhtRules(stamp_bits=1)
 # Whoever has been there for a minute counts as steady: the whole world is a few minutes old.
-YOUNG_WORLD: Final = SupernodeRules(uptime=60.0)
+YOUNG_WORLD: Final = SupernodeRules(uptime=30.0, steady=30.0, idle=60.0)
 
 
 class Generation(ABC):
@@ -189,10 +189,11 @@ class Supernode(Generation):
     title = "elected supernodes (FastTrack)"
     codes = frozenset({b"SNAS", b"SNSE", b"SNQU", b"SNSK", b"SNHI", b"SNHE", *Flood2001.codes})
     settle = 300.0  # nodes have to be steady before they are elected, then leaves hand over what they have
+    rules = YOUNG_WORLD
 
     def overlay(self, member: Member) -> Overlay:
         """Return supernodes as a node has them."""
-        return _supernode(member)
+        return _supernode(member, self.rules)
 
     async def equip(self, member: Member) -> None:
         """Mount what says whether a node can be dialled, too."""
@@ -231,7 +232,7 @@ class Auto(Dht):
         assert member.membership is not None
         flood = FloodOverlay(member.shelf, links=member.membership.active)
         index = IndexOverlay(member.shelf)
-        return Planner((flood, index, _supernode(member), super().overlay(member)))
+        return Planner((flood, index, _supernode(member, YOUNG_WORLD), super().overlay(member)))
 
     async def mount_overlay(self, member: Member) -> None:
         """Mount the planner's overlays."""
@@ -250,9 +251,9 @@ GENERATIONS: Final[dict[str, type[Generation]]] = {
 """Every generation by name, in the order of history."""
 
 
-def _supernode(member: Member) -> Overlay:
+def _supernode(member: Member, rules: SupernodeRules) -> Overlay:
     setting = Setting(reachable=member.is_reachable, executor=member.node.peer.executor)
-    return SupernodeOverlay(member.shelf, setting, YOUNG_WORLD)
+    return SupernodeOverlay(member.shelf, setting, rules)
 
 
 async def _mount_reachability(member: Member) -> None:

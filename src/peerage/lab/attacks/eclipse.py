@@ -33,7 +33,7 @@ class Eclipse(Sybil):
 
     def __init__(self, rng: random.Random, spec: AttackSpec, report: Report) -> None:
         super().__init__(rng, spec, report)
-        self._target = next(item for item in self.population.holdings.items if item.held is Held.SINGLE)
+        self.target = next(item for item in self.population.holdings.items if item.held is Held.SINGLE)
         if not self.is_calm:
             self._choose_keys()
 
@@ -41,7 +41,7 @@ class Eclipse(Sybil):
         """Try keys until they are near enough; the work doubles with each bit."""
         rng = random.Random(f"keys {self.spec.seed}")  # noqa: S311 -- a simulation, not a secret
         within = 1 << (_BITS - self.spec.peers.bit_length() - _NEARER)
-        words = self._target.words
+        words = self.target.words
         for number, seat in enumerate(sorted(self.attackers)):
             point = number_of(key_of_word(words[number % len(words)]))
             seed = rng.randbytes(32)
@@ -51,7 +51,7 @@ class Eclipse(Sybil):
 
     async def strike(self) -> None:
         """Search for the item that is to vanish."""
-        self._only = self._target
+        self._only = self.target
         outcomes = await self.ask(Held.SINGLE, _ASKED)
         self._only = None
         self._found = sum(each.found for each in outcomes) / len(outcomes)

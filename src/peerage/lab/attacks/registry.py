@@ -19,12 +19,13 @@ from peerage.lab.attacks.eclipse import Eclipse
 from peerage.lab.attacks.massfailure import MassFailure
 from peerage.lab.attacks.partition import Partition
 from peerage.lab.attacks.spoof import Spoof
+from peerage.lab.attacks.supernode_loss import SupernodeLoss
 from peerage.lab.attacks.sybil import Sybil
 from peerage.lab.experiment import Experiment, Report, run_experiment
 from peerage.lab.fleet import Job
 
 ATTACKS: Final[dict[str, type[Attack]]] = {
-    each.name: each for each in (Spoof, Sybil, Eclipse, Dos, Partition, MassFailure)
+    each.name: each for each in (Spoof, Sybil, Eclipse, Dos, Partition, MassFailure, SupernodeLoss)
 }
 """Every attack by name."""
 
