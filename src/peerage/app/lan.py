@@ -33,7 +33,10 @@ _WAITING: Final = 64  # names that wait to be looked up; a network that shouts m
 
 
 class Lan(Service):
-    """Announces this node, and tells `found` of others; `interfaces` are IP addresses, None for all of them."""
+    """Announces this node, and tells `found` of others.
+
+    `interfaces` are IP addresses; None: those at which this node listens, or all of them when it listens everywhere.
+    """
 
     name = "lan"
 
@@ -74,7 +77,8 @@ class Lan(Service):
         from zeroconf import InterfaceChoice  # noqa: PLC0415
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf  # noqa: PLC0415
 
-        self._zeroconf = AsyncZeroconf(interfaces=self._interfaces or InterfaceChoice.All)
+        places = self._interfaces or chosen_interfaces(self.peer.addresses)
+        self._zeroconf = AsyncZeroconf(interfaces=places or InterfaceChoice.All)
         AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[self._noticed])
         info = announcement(self.peer.peer_id, self._addresses)
         if info is not None:
@@ -95,6 +99,14 @@ class Lan(Service):
             self.peer.metrics.count("lan_answers_bad")
         elif read[0] != self.peer.peer_id:
             self._found(*read)
+
+
+def chosen_interfaces(listening: Sequence[Address]) -> list[str]:
+    """Return the IP addresses at which this node listens; none when it listens everywhere, or nowhere."""
+    literals = [(place.host, literal_ip(place.host)) for place in listening]
+    if any(literal is None or literal.is_unspecified for _, literal in literals):
+        return []
+    return list(dict.fromkeys(host for host, _ in literals))
 
 
 def announcement(peer_id: PeerId, addresses: Sequence[Address]) -> AsyncServiceInfo | None:

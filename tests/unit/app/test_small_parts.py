@@ -17,7 +17,7 @@ from peerage.app.api.control import Control
 from peerage.app.api.models import Hit
 from peerage.app.config import Config
 from peerage.app.home import Home
-from peerage.app.lan import Lan, announced, announcement
+from peerage.app.lan import Lan, announced, announcement, chosen_interfaces
 from peerage.app.listening import listen, read_secret
 from peerage.app.logs import logging_to
 from peerage.app.naming import Named, UnknownNameError, find
@@ -273,3 +273,11 @@ def test_every_file_of_a_home_has_its_own_place(tmp_path: Path) -> None:
     assert len(set(paths)) == len(paths)
     assert all(path.parent == home.path for path in paths)
     assert msgspec.json.decode(msgspec.json.encode(Config()), type=Config) == Config()
+
+
+def test_a_node_that_listens_at_one_place_is_announced_only_there():
+    assert chosen_interfaces([Address("127.0.0.1", 7411)]) == ["127.0.0.1"]
+    assert chosen_interfaces([Address("192.0.2.1", 1), Address("192.0.2.1", 2), Address("::1", 1)]) == ["192.0.2.1", "::1"]
+    assert chosen_interfaces([Address("0.0.0.0", 7411), Address("::", 7411)]) == []
+    assert chosen_interfaces([Address("192.0.2.1", 1), Address("here.example", 1)]) == []
+    assert chosen_interfaces([]) == []
