@@ -91,15 +91,28 @@ def _draw_panel(axes: Axes, panel: Panel, names: Sequence[str], rows: Sequence[t
         heights = [0.0 if value is None else value.mean * panel.scale for value in row]
         errors = [0.0 if value is None else value.deviation * panel.scale for value in row]
         label = panel.keys[number][1]
-        axes.bar(places, heights, width * 0.92, yerr=errors, color=_COLOURS[number], label=label, capsize=2)
+        bars = axes.bar(places, heights, width * 0.92, color=_COLOURS[number], label=label)
+        if any(errors):
+            axes.errorbar(places, heights, errors, fmt="none", ecolor="#333333", capsize=2)
+        axes.bar_label(bars, list(map(_short, heights)), fontsize=6, padding=6 if any(errors) else 1)
     if panel.log and any(value is not None and value.mean > 0 for row in rows for value in row):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top * (4 if panel.log else 1.2))  # room for the legend
     axes.set_title(panel.title, fontsize=10)
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=9)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     if len(rows) > 1:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=7, loc="upper right", ncols=len(rows))
+
+
+def _short(value: float) -> str:
+    if not value:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _pyplot() -> Any:
