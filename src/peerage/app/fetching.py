@@ -126,6 +126,13 @@ class Fetching:
         download.set_priority(only or "*", Priority[level.upper()])
         return download
 
+    def named(self, said: str) -> tuple[bytes, str]:
+        """Return the content id and the name of the download that somebody means; raises LocalError."""
+        download = self.find(said)
+        if isinstance(download, OldDownload):
+            raise LocalError("it comes from an old peer, and nobody else knows it")
+        return download.content_id, download.status().name
+
     def find(self, said: str) -> AnyDownload:
         """Return the download that a link, an id, its beginning or a name means; raises LocalError."""
         old = self._parts.classic.downloads.all()

@@ -54,6 +54,7 @@ class Home:
         self.hits_file = path / "last-search.json"
         self.index_file = path / "index.sqlite"
         self.wishes_file = path / "wishes.json"
+        self.votes_file = path / "votes.sqlite"
         self.transfers_folder = path / "transfers"
 
     def __repr__(self) -> str:

@@ -33,10 +33,11 @@ from peerage.app.glance import Places, status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
 from peerage.app.neighbours import Neighbours
-from peerage.app.overlays import OverlayParts, Overlays, named_indexes
+from peerage.app.opinions import Opinions
+from peerage.app.overlays import OverlayParts, Overlays, links_of, named_indexes
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
-from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish, answered_lately
+from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish
 from peerage.app.sharing import Sharing
 from peerage.app.upkeep import Upkeep
 from peerage.app.views import sources_of
@@ -58,6 +59,7 @@ from peerage.identity.network import Network
 from peerage.limits import SEARCH_SECONDS
 from peerage.overlay.base import Budget
 from peerage.overlay.browse import Browsing
+from peerage.overlay.reputation import Reputation, VoteStore
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
@@ -77,6 +79,7 @@ class Stores(NamedTuple):
     library: Library
     reader: SharedFiles
     served_index: RecordIndex | None
+    votes: VoteStore
 
 
 class Node:
@@ -98,6 +101,7 @@ class Node:
         self.neighbours: Neighbours
         self.shelves: PeerShares
         self.wishes: Wishes
+        self.opinions: Opinions
         self.transfers: Transfers
         self.exchange: ContentExchange
         self.membership: Membership
@@ -257,12 +261,14 @@ class Node:
         stack.callback(executor.shutdown, wait=True, cancel_futures=True)
         database = await Database.open(self.home.catalogue_file, key.peer_id)
         stack.push_async_callback(database.close)
+        votes = await VoteStore.open(self.home.votes_file)
+        stack.push_async_callback(votes.close)
         self.notices += [database.notice] if database.notice else []
         self.peer = await stack.enter_async_context(self._make_peer(key, executor))
         reader = SharedFiles()
         stack.callback(reader.close)
         library = Library(database, key, ManifestHasher(), self.peer.clock, executor)
-        await self._mount(Stores(database, library, reader, await self._served_index(stack)))
+        await self._mount(Stores(database, library, reader, await self._served_index(stack), votes))
 
     async def _served_index(self, stack: AsyncExitStack) -> RecordIndex | None:
         if not self.config.serve_index:
@@ -281,7 +287,10 @@ class Node:
         self._recent = recent
         self._find_with(stores)
         planner = self.overlays.planner
-        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, answered_lately(peer), self.classic)
+        self.fetching = self._fetching_with(stores.library)
+        reputation = Reputation(stores.votes, links=links_of(peer, self.membership))
+        self.opinions = Opinions(peer, reputation, recent, self.fetching.named)
+        self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, self.opinions, self.classic)
         self._upkeep = Upkeep(
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
@@ -289,10 +298,9 @@ class Node:
         self.neighbours = Neighbours(peer)
         browsing = Browsing(partial(own_page, stores.database), ADMITS[self.config.browse])
         self.shelves = PeerShares(peer, browsing, self.neighbours, recent)
-        self.fetching = self._fetching_with(stores.library)
         self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)
         self._publication = Publication(stores.library, stores.database, self.exchange, planner)
-        for service in (self._upkeep, self.exchange, *self.overlays.services, browsing, arrivals):
+        for service in (self._upkeep, self.exchange, *self.overlays.services, reputation, browsing, arrivals):
             await peer.mount(service)
         await self._listen()
         for later in (self.transfers, self.membership, self.reachability, self._publication, self.wishes):

@@ -19,6 +19,7 @@ from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
 from peerage.app.classic_port import ClassicPort
 from peerage.app.old_hits import answers, hit_view
+from peerage.app.opinions import Opinions
 from peerage.app.recent import RecentHits
 from peerage.catalogue.query_parser import parse
 from peerage.classic.questions import OldHit
@@ -27,7 +28,7 @@ from peerage.errors import LocalError
 from peerage.identity.keys import PeerId, parse_id
 from peerage.limits import MAX_ADDRESSES, MAX_SEARCH_HITS, MAX_SEARCH_SECONDS, SEARCH_SECONDS
 from peerage.overlay.base import Budget, Cost, Hit, Holder, SearchRequest
-from peerage.overlay.hits import HitMerger, Judge
+from peerage.overlay.hits import HitMerger, Judge, MergedHit
 from peerage.overlay.planner import LocalCatalogue, Over, PlannedSearch, Planner
 from peerage.peer.peer import Peer
 
@@ -70,7 +71,7 @@ class SearchParts(NamedTuple):
     planner: Planner
     local: LocalCatalogue
     arrivals: Arrivals
-    judge: Judge
+    opinions: Opinions
     classic: ClassicPort
 
 
@@ -85,7 +86,7 @@ class SearchRun:
         self._query = query
         self._parts = parts
         self._wish = wish
-        self._merger = HitMerger(query, parts.peer.peer_id, parts.judge)
+        self._merger = HitMerger(query, parts.peer.peer_id, judge_of(parts.peer, parts.opinions))
         self._search: PlannedSearch[Hit] = parts.planner.search(wish.request())
         self._reason: models.SearchReason = "complete"
         self._began = asyncio.get_running_loop().time()
@@ -128,23 +129,33 @@ class SearchRun:
     async def updates(self) -> AsyncGenerator[models.Hit, None]:
         """Give each hit as it comes, and again when it has more holders; can be used once."""
         try:
-            async with self._among_old_peers() as old:
-                async with aclosing(self._found()) as found:
-                    async for each in found:
-                        if (hit := self._take(each)) is not None:
-                            yield hit
-                        if len(self._hits) >= self._wish.limit:
-                            return
-                async with aclosing(old.hits()) as told:
-                    async for answer in told:
-                        if (unverified := self._take_old(answer)) is not None:
-                            yield unverified
-                        if len(self._hits) >= self._wish.limit:
-                            return
+            async with aclosing(self._arriving()) as arriving:
+                async for hit in arriving:
+                    yield hit
+            await self._parts.opinions.vet(self._merger.ranked(), self._wish.seconds / 2)
+            for merged in self._merger.ranked():
+                if (fresh := self._view(merged)) is not None:
+                    yield fresh
         finally:
             self._finish()
             if self._recent is not None:
                 await self._parts.peer.in_thread(self._recent.save)
+
+    async def _arriving(self) -> AsyncGenerator[models.Hit, None]:
+        """Yield hits as they come, until there are enough."""
+        async with self._among_old_peers() as old:
+            async with aclosing(self._found()) as found:
+                async for each in found:
+                    if (hit := self._take(each)) is not None:
+                        yield hit
+                    if len(self._hits) >= self._wish.limit:
+                        return
+            async with aclosing(old.hits()) as told:
+                async for answer in told:
+                    if (unverified := self._take_old(answer)) is not None:
+                        yield unverified
+                    if len(self._hits) >= self._wish.limit:
+                        return
 
     async def _found(self) -> AsyncGenerator[Hit, None]:
         """Yield what is found; while nobody is there yet to be asked, what this node has itself."""
@@ -191,16 +202,21 @@ class SearchRun:
             return None
         if hit.hops:
             self._parts.peer.table.credit(hit.holder.peer_id, hits_from=1)
+        return self._view(merged)
+
+    def _view(self, merged: MergedHit) -> models.Hit | None:
+        """Return a content as it is now, under its number; None when nothing of it has changed."""
         number = self._numbers.setdefault(merged.content, len(self._numbers) + 1)
-        fresh = views.hit_view(merged, number)
+        known, trust = self._parts.opinions.trusted(merged)
+        fresh = views.hit_view(known, number, trust)
         if fresh == self._hits.get(number):
             return None
         self._hits[number] = fresh
         return fresh
 
 
-def answered_lately(peer: Peer) -> Judge:
-    """Return a judge that knows who is there: neighbours, and who was met within the last hours."""
+def judge_of(peer: Peer, opinions: Opinions) -> Judge:
+    """Return a judge that knows what votes say, and who is there: neighbours, and who was met within the last hours."""
 
     def answered(peer_id: PeerId) -> float:
         if peer.connection_to(peer_id) is not None:
@@ -210,4 +226,4 @@ def answered_lately(peer: Peer) -> Judge:
             return 0.0
         return _FADE / (_FADE + max(peer.clock.time() - known.last_seen, 0.0))
 
-    return Judge(answered=answered)
+    return Judge(score=opinions.score, answered=answered)

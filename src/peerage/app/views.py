@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from peerage.app.api import models
+from peerage.app.api.trust_models import Trust
 from peerage.catalogue.record import Kind, Meta, Visibility
 from peerage.catalogue.shares import Shared, ShareState
 from peerage.content.download import Download
@@ -70,8 +71,8 @@ def media_view(meta: Meta | None) -> models.Media | None:
     )
 
 
-def hit_view(merged: MergedHit, number: int) -> models.Hit:
-    """Show a content that was found."""
+def hit_view(merged: MergedHit, number: int, trust: Trust | None = None) -> models.Hit:
+    """Show a content that was found, and what is known of it."""
     record = merged.record
     holders = [
         models.Holder(
@@ -93,6 +94,7 @@ def hit_view(merged: MergedHit, number: int) -> models.Hit:
         path="/".join(record.path),
         holders=holders,
         mine=merged.mine,
+        trust=trust,
     )
 
 

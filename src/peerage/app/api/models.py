@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from peerage.app.api.trust_models import Trust
+
 MAX_TARGETS = 1000  # of one request: nobody types more paths
 MAX_TEXT = 8192  # of a path, a link or a glob; a link with eight addresses is far below
 
@@ -202,6 +204,7 @@ class Hit(Answer, frozen=True):
     holders: list[Holder]
     mine: bool = False  # this node shares it itself
     unverified: bool = False  # an old peer says so, and nothing proves it: no size, and `content_id` is only a handle
+    trust: Trust | None = None  # what votes say of it, and whether its holders have it; None: nothing is known
 
 
 class HitFound(Answer, frozen=True, tag="hit", tag_field="event"):

@@ -18,6 +18,7 @@ from peerage.app.api import models
 from peerage.app.api.control import Control
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
+from peerage.app.api.vote_routes import ROUTES as VOTE_ROUTES
 from peerage.app.api.wish_routes import ROUTES as WISH_ROUTES
 from peerage.app.node import Node
 from peerage.app.searching import DEFAULT_LIMIT, SearchRun
@@ -249,4 +250,5 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(transfers, fetch, changes, transfer, progress, pause, resume, cancel, prioritise),
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
     *WISH_ROUTES,
+    *VOTE_ROUTES,
 )

@@ -27,6 +27,7 @@ _COLUMNS: Final = (
 )
 _MEETING_SECONDS: Final = 3.0  # connecting and the local network's answers take one or two
 _LOOK_SECONDS: Final = 0.1
+_WELL: Final = 1.0  # weight of votes for something, above which that is said
 
 
 class _Search:
@@ -66,6 +67,7 @@ def search(
         str | None, typer.Option(metavar="SIZE", help="Nor more bytes, such as 500kB.", show_default=False)
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say who was asked, why, and what that cost.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show what votes would hide, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Find what others share; download a hit with "peerage get NUMBER"."""
@@ -78,10 +80,8 @@ def search(
         if command.was_temporary:
             _meet_others(command, node)
         found = _run(command, node, " ".join(query), bounds)
-    command.output.records(found.in_order, _COLUMNS, _row)
-    if explain and found.ended is not None:
-        show(command.output, found.ended)
-    _tell_end(command, found)
+    _list(command, found, everything=show_all or as_json)
+    _tell_end(command, found, explain=explain)
     if found.interrupted:
         raise KeyboardInterrupt
 
@@ -120,8 +120,30 @@ def _row(hit: Hit) -> Sequence[str]:
         "" if hit.unverified else formats.size(hit.size),
         hit.type,
         "unverified" if hit.unverified else "yours" if hit.mine else str(hit.sources),
-        _about(hit.meta) or hit.path,
+        ", ".join(filter(None, (_warning(hit), _about(hit.meta) or hit.path))),
     )
+
+
+def _is_hidden(hit: Hit) -> bool:
+    return hit.trust is not None and hit.trust.standing == "hide"
+
+
+def _warning(hit: Hit) -> str:
+    """Say what is known against a hit, or for it."""
+    trust = hit.trust
+    if trust is None:
+        return ""
+    if trust.standing == "show":
+        return "you said good" if trust.own else "well spoken of" if trust.weight_for >= _WELL else ""
+    return f"{trust.standing.upper()}: {'; '.join(trust.why[:2])}"
+
+
+def _list(command: Command, found: _Search, *, everything: bool) -> None:
+    """Write the hits, the best first; with --json it is for the reader to leave out what `trust` says."""
+    shown = [hit for hit in found.in_order if everything or not _is_hidden(hit)]
+    command.output.records(shown, _COLUMNS, _row)
+    if hidden := len(found.hits) - len(shown):
+        command.output.hint(f"{formats.count(hidden, 'hit')} hidden, because of votes; see them with: --all")
 
 
 def _about(meta: Media | None) -> str:
@@ -134,8 +156,10 @@ def _about(meta: Media | None) -> str:
     return ", ".join(filter(None, (" ".join(filter(None, (title, album))), length)))
 
 
-def _tell_end(command: Command, found: _Search) -> None:
+def _tell_end(command: Command, found: _Search, *, explain: bool) -> None:
     end = found.ended
+    if explain and end is not None:
+        show(command.output, end)
     took = f" in {formats.duration(end.seconds)}" if end else ""
     if not found.hits:
         command.output.hint(f"Nothing was found{took}. {_advice(command)}")

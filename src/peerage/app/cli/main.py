@@ -38,6 +38,8 @@ _MODULES: Final = {
     "search": "finding",
     "browse": "browsing",
     "wish": "wish",
+    "vote": "voting",
+    "votes": "voting",
     "get": "fetching",
     "transfers": "transfers",
     "pause": "transfers",

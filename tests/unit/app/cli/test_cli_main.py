@@ -19,6 +19,8 @@ COMMANDS = [
     "search",
     "browse",
     "wish",
+    "vote",
+    "votes",
     "get",
     "transfers",
     "pause",
