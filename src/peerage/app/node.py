@@ -18,8 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
 from peerage.app import config as settings
 from peerage.app import listening
 from peerage.app.addresses import own_addresses
@@ -28,17 +26,19 @@ from peerage.app.arrivals import Arrivals
 from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
+from peerage.app.contents import Contents
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
 from peerage.app.glance import Places, status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
 from peerage.app.neighbours import Neighbours
 from peerage.app.opinions import Opinions
-from peerage.app.overlays import OverlayParts, Overlays, links_of, named_indexes
+from peerage.app.overlays import OverlayParts, Overlays, links_of
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
 from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish
 from peerage.app.sharing import Sharing
+from peerage.app.starting import addresses_to_join, overridden
 from peerage.app.upkeep import Upkeep
 from peerage.app.views import sources_of
 from peerage.app.wish_book import WishBook
@@ -51,8 +51,9 @@ from peerage.content.exchange import ContentExchange
 from peerage.content.hasher import ManifestHasher
 from peerage.content.holding import LibraryHoldings
 from peerage.content.reader import SharedFiles
+from peerage.content.reading import Reading
 from peerage.content.transfers import Transfers
-from peerage.identity.address import Address, parse_address
+from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, PeerKey, format_id
 from peerage.identity.link import LinkSource
 from peerage.identity.network import Network
@@ -104,6 +105,7 @@ class Node:
         self.opinions: Opinions
         self.transfers: Transfers
         self.exchange: ContentExchange
+        self.contents: Contents
         self.membership: Membership
         self.reachability: Reachability
         self.overlays: Overlays
@@ -136,7 +138,7 @@ class Node:
         place = home if isinstance(home, Home) else Home.at(home)
         async with AsyncExitStack() as stack:
             stack.enter_context(place.lock())
-            chosen = _overridden(config or place.config(), listen, network, lan)
+            chosen = overridden(config or place.config(), listen, network, lan)
             given = network if isinstance(network, Network) else await asyncio.to_thread(listening.open_network, chosen)
             node = cls(place, chosen, given)
             await node._build(stack)
@@ -311,7 +313,8 @@ class Node:
 
     def _find_with(self, stores: Stores) -> None:
         """Make what finds things, and what fetches what was found."""
-        self.exchange = ContentExchange([LibraryHoldings(stores.library, stores.reader).find])
+        shared = LibraryHoldings(stores.library, stores.reader)
+        self.exchange = ContentExchange([shared.find])
         self.membership = Membership()
         self.reachability = Reachability()
         shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
@@ -322,6 +325,7 @@ class Node:
         )
         locator = Locator(self.peer, self.overlays.planner)
         self.transfers = Transfers(self.exchange, self.home.transfers_folder, locator)
+        self.contents = Contents(Reading(self.peer, self.transfers, shared.find), self.transfers, stores.library)
         self.classic = ClassicPort(settings_of(self.config.classic, self.config.classic_connect))
 
     def _fetching_with(self, library: Library) -> Fetching:
@@ -384,13 +388,3 @@ class Node:
         """Return the contents that downloads can serve."""
         listed = (download.content_id for download in self.transfers.all())
         return [content for content in listed if self.transfers.holds(content)]
-
-
-def _overridden(config: Config, listen: str | None, network: str | Network | None, lan: bool | None) -> Config:  # noqa: FBT001
-    given = {"listen": listen, "network": network.name if isinstance(network, Network) else network, "lan": lan}
-    return msgspec.structs.replace(config, **{name: value for name, value in given.items() if value is not None})
-
-
-def addresses_to_join(config: Config) -> list[Address]:
-    """Return the peers to connect to at every start; raises AddressError."""
-    return [*map(parse_address, config.connect), *named_indexes(config)[1]]

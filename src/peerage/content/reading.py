@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from peerage.content.bitmap import Bitmap
 from peerage.content.download import Download, DownloadState
 from peerage.content.holding import FindHolding, Holding
 from peerage.content.manifest import PieceSpace, piece_size_of
@@ -67,6 +68,14 @@ class Reading:
             async with asyncio.timeout(_MANIFEST_SECONDS):
                 return await _space_of(download)
         raise LocalError(f"it is not known yet what {download.wanted.target.name} consists of; nobody was found so far")
+
+    async def pieces(self, content: bytes) -> Bitmap | None:
+        """Return which pieces are here now, None for all of them."""
+        holding = await self._find(content)
+        if holding is not None:
+            return holding.pieces()
+        space = await self._space(content)
+        return Bitmap(space.count)
 
     async def check(self, stretch: Stretch) -> None:
         """Raise LocalError when nobody would ever bring this stretch: its file is left out, or the download rests."""

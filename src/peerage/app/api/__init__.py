@@ -34,6 +34,10 @@ keep-alives. The names of all bodies are those of `models.py`.
     POST   /api/v1/transfers/T/cancel           Transfer; what was downloaded in part is deleted
     POST   /api/v1/transfers/T/priority PriorityBody  Transfer
 
+    GET    /api/v1/files/C                      list[ContentFile]; C: a whole content id, of a share or a transfer
+    GET    /api/v1/content/C[/PATH]?save=true   the file itself, also HEAD; Range, If-Range, If-None-Match; PATH: inside
+                                                  a folder; waits for what is still being downloaded
+
     GET    /api/v1/peers                        list[PeerEntry], connected ones first
     POST   /api/v1/peers/connect   ConnectBody  PeerEntry
     GET    /api/v1/peers/classic                list[OldPeer]: peers of 2007 that are known

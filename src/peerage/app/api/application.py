@@ -48,9 +48,13 @@ def build_open(node: Node, control: Control) -> Litestar:
             version=version("peerage"),
             path=f"{ROOT}/description",
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            operation_id_creator=lambda handler, _method, _path: handler.handler_name,
+            operation_id_creator=lambda handler, method, _path: _operation(handler.handler_name, str(method)),
             use_handler_docstrings=True,
         ),
         request_max_body_size=MAX_BODY,
         logging_config=None,
     )
+
+
+def _operation(handler: str, method: str) -> str:
+    return f"{handler}_head" if method.upper().endswith("HEAD") else handler

@@ -15,6 +15,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from peerage.app.api import models
+from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
@@ -249,6 +250,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(shares, share, unshare, link, search),
     *(transfers, fetch, changes, transfer, progress, pause, resume, cancel, prioritise),
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
+    *CONTENT_ROUTES,
     *WISH_ROUTES,
     *VOTE_ROUTES,
 )

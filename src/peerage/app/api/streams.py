@@ -6,7 +6,6 @@ the first line becomes the last line. All of it runs inside the request's own ta
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,6 +15,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 
+from peerage.app.api.content_http import while_connected
 from peerage.app.api.guard import Receive, Scope, Send
 from peerage.app.api.models import Answer, StreamProblem
 from peerage.errors import PeerageError
@@ -52,12 +52,7 @@ class _Sender(ASGIResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]  # plain ASGI
         """Send until the events end or the client has gone."""
         del scope
-        async with asyncio.TaskGroup() as group:
-            watch = group.create_task(_until_gone(receive))
-            pump = group.create_task(self._pump(send))
-            await asyncio.wait((watch, pump), return_when=asyncio.FIRST_COMPLETED)
-            watch.cancel()
-            pump.cancel()
+        await while_connected(receive, self._pump(send))
 
     async def _pump(self, send: Send) -> None:
         kind = SERVER_SENT if self._server_sent else JSON_LINES
@@ -80,8 +75,3 @@ class _Sender(ASGIResponse):
             return line + b"\n"
         tag = type(event).__struct_config__.tag
         return f"event: {tag}\ndata: ".encode() + line + b"\n\n"
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
