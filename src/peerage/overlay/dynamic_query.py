@@ -99,9 +99,14 @@ class DynamicQuery:
         """Return the next step; None when enough was found, or nobody is left who could be asked."""
         if found >= self._goal.wanted or self.hosts >= self._rules.horizon:
             return None
+        if len(self._targets) + 1 >= self._rules.horizon:
+            return self._step(self._rest(found) if self._asked else self._probe() or self._rest(found), now)
         asks = self._probe() if not self._asked else self._satisfying(found) if found else ()
         if not asks:
             asks = self._all_round(now)
+        return self._step(asks, now)
+
+    def _step(self, asks: Sequence[tuple[PeerId, int]], now: float) -> Step | None:
         if not asks:
             return None
         self._asked.update(asks)
@@ -112,8 +117,18 @@ class DynamicQuery:
 
     def _probe(self) -> list[tuple[PeerId, int]]:
         """Ask a few of those whose tables say that there may be something."""
-        hopeful = (target for target in self._targets if target.near <= min(self._goal.depth, self._goal.max_ttl))
+        rest = (target for target in self._targets if target.link not in self._asked)
+        hopeful = (target for target in rest if target.near <= min(self._goal.depth, self._goal.max_ttl))
         return [(target.link, target.near) for target, _ in zip(hopeful, range(self._rules.probes), strict=False)]
+
+    def _rest(self, found: int) -> list[tuple[PeerId, int]]:
+        """Where all hosts are linked, and nobody is farther: ask all that may have it, in the end in spite of tables.
+
+        Tables are up to a minute old; that counts only while nothing at all was found.
+        """
+        rest = [target for target in self._targets if target.link not in self._asked]
+        hopeful = [target for target in rest if target.near <= min(self._goal.depth, self._goal.max_ttl)]
+        return [(target.link, 1) for target in hopeful or (rest if not found else ())]
 
     def _satisfying(self, found: int) -> list[tuple[PeerId, int]]:
         """Ask as few links as near as should bring what is still missing; nobody when even all would not."""

@@ -10,7 +10,7 @@ that goes no further is counted. No peer is judged for what it may only have rel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from functools import lru_cache, partial
 from typing import Any
@@ -82,6 +82,7 @@ class Flooding:
         self._rules = rules
         self._family = family
         self._links_given = links
+        self.horizon: Callable[[], int] | None = None  # about how many hosts there are, where that is known
         self._asking: dict[bytes, Asking[Any]] = {}  # bounded by FloodRules.own_searches
         self._peer: Peer
         self._links: Links
@@ -170,6 +171,7 @@ class Flooding:
 
     def _begin(self, asked: Asked, read: Reader[FoundT]) -> Search[FoundT]:
         widening = Widening(asked, self._rules, self._book, self._links, self._peer.rng)
+        widening.hosts = self.horizon
         asking = Asking(asked.request, read, widening, self._sender)
         return Search(self._ask(asked.question, asked.request, asking), asking.cost)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -44,6 +44,7 @@ class Widening:
         self._query: DynamicQuery | None = None
         self._asked_at: dict[PeerId, float] = {}
         self._over = False
+        self.hosts: Callable[[], int] | None = None  # about how many there are: farther than that nobody need ask
 
     @property
     def asked(self) -> Iterable[PeerId]:
@@ -77,6 +78,8 @@ class Widening:
 
     def _begin(self, rules: QueryRules, now: float) -> DynamicQuery:
         request, links, book = self._asked.request, self._links(), self._book
+        if self.hosts is not None:
+            rules = msgspec.structs.replace(rules, horizon=min(rules.horizon, self.hosts()))
         max_ttl = min(request.ttl, self._rules.max_ttl)
         goal = Goal(request.wanted, max_ttl, book.depth, now + request.seconds)
         targets = [

@@ -8,7 +8,7 @@ peace for a while, and another is used at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from peerage.catalogue.index_table import Held
@@ -23,6 +23,7 @@ from peerage.overlay.supernode.messages import (
     HandOver,
     Kept,
     StepUp,
+    SupernodeAt,
     SupernodesKnown,
     WhereSupernodes,
     WireKey,
@@ -59,6 +60,7 @@ class Attaching:
         self.uplinks = Uplinks(around.rules)
         self.ledger = Ledger(around.peer.peer_id, lambda locator: (locator, 0), around.rules.records_per_leaf)
         self.on_change: Callable[[], None] = lambda: None
+        self.on_told: Callable[[PeerConnection, Sequence[SupernodeAt]], None] = lambda _connection, _told: None
         self.on_left: Callable[[PeerId], None] = lambda _peer_id: None
 
     @property
@@ -157,17 +159,20 @@ class Attaching:
 
     async def _ask_around(self) -> int:
         """Ask neighbours for supernodes, more and more seldom while that helps nothing; returns how many are new."""
-        links = [each for each in self._peer.neighbours() if each.peer_id not in self.uplinks]
+        links = self._peer.neighbours()
         if not links or self._around.now() < self._ask_at:
             return 0
+        self._peer.rng.shuffle(links)
+        links.sort(key=lambda each: each.peer_id not in self.uplinks)  # supernodes know most
         news = 0
-        for connection in self._peer.rng.sample(links, min(_ASKED, len(links))):
+        for connection in links[:_ASKED]:
             try:
                 told = await connection.request(WhereSupernodes(), _TIMEOUT)
             except (LinkError, RemoteError, LimitError):
                 continue
             news += self._around.hear(connection, told.supernodes)
-        self._ask_pause = self._rules.upkeep if news else min(2 * self._ask_pause, _ASK_PAUSE_MAX)
+        fruitless = not news and not len(self.uplinks)
+        self._ask_pause = min(2 * self._ask_pause, _ASK_PAUSE_MAX) if fruitless else self._rules.upkeep / 2
         self._ask_at = self._around.now() + self._ask_pause
         return news
 
@@ -276,6 +281,7 @@ class Attaching:
         return True
 
     def _on_known(self, connection: PeerConnection, message: SupernodesKnown) -> None:
+        self.on_told(connection, message.supernodes)
         hungry = self._wanted() and self.uplinks.missing > 0
         if self._around.hear(connection, message.supernodes) and hungry:
             self.wake()

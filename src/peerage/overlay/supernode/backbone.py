@@ -18,6 +18,9 @@ from peerage.overlay.supernode.messages import Load
 from peerage.overlay.supernode.rules import SupernodeRules
 from peerage.peer.subnet import subnet_of, subnets_of
 
+_LEAST_TOLD = 16  # before that says anything
+_FADE = 256  # after which older ones count half
+
 
 class Backbone:
     """The linked supernodes of one supernode, with what each last told of its load."""
@@ -27,6 +30,8 @@ class Backbone:
         self._rng = rng
         self._loads: dict[PeerId, Load] = {}
         self._homes: dict[PeerId, str] = {}
+        self._told = 0.0  # supernodes that others told of, of late
+        self._linked = 0.0  # of them, those that are linked here
 
     def __len__(self) -> int:
         return len(self._loads)
@@ -43,6 +48,21 @@ class Backbone:
     def missing(self) -> int:
         """How many links more are sought."""
         return max(0, self._rules.degree - len(self._loads))
+
+    @property
+    def size(self) -> int:
+        """About how many supernodes there are: as many as there are links, times how seldom one told of is linked."""
+        if self._told < _LEAST_TOLD:
+            return len(self._loads) + 1
+        return max(len(self._loads) + 1, round(len(self._loads) * self._told / max(1, self._linked)))
+
+    def note_told(self, told: Iterable[PeerId]) -> None:
+        """Another supernode tells of some that it knows, chosen by chance."""
+        for peer_id in told:
+            self._told += 1
+            self._linked += peer_id in self._loads
+        if self._told > _FADE:
+            self._told, self._linked = self._told / 2, self._linked / 2
 
     def suits(self, addresses: Iterable[Address]) -> bool:
         """Whether there are not too many of that subnet already."""

@@ -88,7 +88,9 @@ class Election:
         if not in_want:
             return False
         self._rounds += 1
-        return self._rounds > 1 and self._rng.random() < self._rules.share * 2.0 ** min(self._rounds - 2, 16)
+        want = 1 - standing.uplinks / self._rules.uplinks
+        chance = want * self._rules.share * 2.0 ** min(self._rounds - 2, 16)
+        return self._rounds > 1 and self._rng.random() < chance
 
     def _stays(self, standing: Standing, now: float) -> bool:
         if standing.reachable is not True or self._capacity.connections < self._rules.connections:

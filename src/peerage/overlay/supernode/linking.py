@@ -14,7 +14,7 @@ from peerage.errors import LimitError, LinkError, RemoteError
 from peerage.identity.keys import PeerId
 from peerage.limits import SUPERNODE_SPARE
 from peerage.overlay.supernode.backbone import Backbone
-from peerage.overlay.supernode.messages import Load, Pair, Paired, SupernodesKnown, Unpair
+from peerage.overlay.supernode.messages import Load, Pair, Paired, SupernodeAt, SupernodesKnown, Unpair
 from peerage.overlay.supernode.surroundings import Surroundings
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Handler
@@ -172,6 +172,12 @@ class Linking:
         self._links = None
         self.backbone.remove(peer_id)
         self._peer.release(peer_id, _HOLD)
+
+    def note_told(self, connection: PeerConnection, told: Iterable[SupernodeAt]) -> None:
+        """Another supernode tells of some: that says how many there are."""
+        if connection.peer_id in self.backbone:
+            others = (each.peer_id for each in told if each.peer_id not in (connection.peer_id, self._peer.peer_id))
+            self.backbone.note_told(others)
 
     def _on_unpair(self, connection: PeerConnection, message: Unpair) -> None:
         if message.over:

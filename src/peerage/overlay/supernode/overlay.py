@@ -256,6 +256,8 @@ class SupernodeOverlay(Overlay):
         self._linking.on_change = self._engine.look
         self._attaching.on_change = self._uplinks_changed
         self._attaching.on_left = self._serving.drop
+        self._attaching.on_told = self._linking.note_told
+        self._engine.horizon = lambda: self._linking.backbone.size
 
     def _wants_uplinks(self) -> bool:
         return self._serving.book is None
