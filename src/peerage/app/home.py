@@ -53,6 +53,7 @@ class Home:
         self.peers_file = path / "peers.json"
         self.hits_file = path / "last-search.json"
         self.index_file = path / "index.sqlite"
+        self.supernodes_file = path / "supernodes.json"
         self.wishes_file = path / "wishes.json"
         self.votes_file = path / "votes.sqlite"
         self.transfers_folder = path / "transfers"

@@ -320,7 +320,14 @@ class Node:
         shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
         self.overlays = Overlays(
             OverlayParts(
-                self.peer, self.config, stores.database, shelf, self.membership, self.reachability, stores.served_index
+                self.peer,
+                self.config,
+                stores.database,
+                shelf,
+                self.membership,
+                self.reachability,
+                stores.served_index,
+                self.home.supernodes_file,
             )
         )
         locator = Locator(self.peer, self.overlays.planner)

@@ -7,10 +7,12 @@ an overlay needs of the rest of the node is handed to it here, and what it is to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from peerage.app.api import models
 from peerage.app.config import Config, OverlayName
+from peerage.app.known_supernodes import SupernodeFile, capacity_of
 from peerage.catalogue.database import Database
 from peerage.catalogue.record_index import RecordIndex
 from peerage.errors import AddressError
@@ -22,6 +24,7 @@ from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.index import IndexAt, IndexOverlay
 from peerage.overlay.planner import LocalCatalogue, Planner
 from peerage.overlay.shelf import Shelf
+from peerage.overlay.supernode import Role, Setting, SupernodeOverlay
 from peerage.peer.connection import PeerConnection
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Peer
@@ -38,7 +41,10 @@ MOUNTED: Final[dict[OverlayName, tuple[str, ...]]] = {
 
 
 class OverlayParts(NamedTuple):
-    """What overlays need of a node; `served_index` is the one that it keeps, if it does."""
+    """What overlays need of a node; `served_index` is the one that it keeps, if it does.
+
+    `supernodes_file` is where the good supernodes are kept for the next start.
+    """
 
     peer: Peer
     config: Config
@@ -47,6 +53,7 @@ class OverlayParts(NamedTuple):
     membership: Membership
     reachability: Reachability
     served_index: RecordIndex | None
+    supernodes_file: Path
 
 
 class Overlays:
@@ -123,7 +130,23 @@ def _dht(parts: OverlayParts) -> Overlay:
     return DhtOverlay(parts.shelf, reachable=lambda: parts.reachability.reachable)
 
 
-_MAKERS: Final[dict[str, Callable[[OverlayParts], Overlay]]] = {"flood": _flood, "index": _index, "dht": _dht}
+def _supernode(parts: OverlayParts) -> Overlay:
+    kept = SupernodeFile(parts.supernodes_file)
+    setting = Setting(
+        reachable=lambda: parts.reachability.reachable,
+        capacity=capacity_of(parts.config, parts.peer.limits),
+        load=kept.load,
+        save=kept.save,
+    )
+    return SupernodeOverlay(parts.shelf, setting)
+
+
+_MAKERS: Final[dict[str, Callable[[OverlayParts], Overlay]]] = {
+    "flood": _flood,
+    "index": _index,
+    "supernode": _supernode,
+    "dht": _dht,
+}
 
 
 def _line(overlay: Overlay, parts: OverlayParts) -> models.OverlayLine:
@@ -140,6 +163,16 @@ def _line(overlay: Overlay, parts: OverlayParts) -> models.OverlayLine:
                 serves=overlay.serves,
                 peers=sum(each.registered for each in known),
                 about=f"{len(known)} known" if known else "",
+            )
+        case SupernodeOverlay():
+            serves = overlay.role is Role.SUPERNODE
+            leaves = f"{overlay.leaves} leaves, " if serves else ""
+            return models.OverlayLine(
+                name="supernode",
+                role=overlay.role,
+                serves=serves,
+                peers=overlay.supernodes,
+                about=f"{leaves}{overlay.known} known" if serves or overlay.known else "",
             )
         case DhtOverlay():
             serves = parts.reachability.reachable is True
