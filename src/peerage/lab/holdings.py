@@ -56,7 +56,7 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
 
     def copies(self, rank: int, seats: int) -> int:
         """Return how many hold the item of a rank."""
-        return max(1 if rank else 2, round(seats * self.top / (rank + 1) ** self.exponent))
+        return max(1 if rank else 2, round(seats * self.top / float((rank + 1) ** self.exponent)))
 
 
 def words_for(items: int) -> int:

@@ -57,19 +57,19 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One generation in one world."""
+    """One generation in one world; None for what the model does not know."""
 
     generation: str
     seed: int
     peers: int
     kinds: list[KindResult]
-    join: Traffic  # for one node, from the first dial until the network has settled
-    upkeep: Traffic  # for one node and second, when nobody searches
-    query_share: float  # of all bytes while searches ran, those that were query traffic
+    join: Traffic | None  # for one node, from the first dial until the network has settled
+    upkeep: Traffic | None  # for one node and second, when nobody searches
+    query_share: float | None  # of all bytes while searches ran, those that were query traffic
     load: Load  # messages received by a node for one query, upkeep left out
-    state_entries: Load
-    state_bytes: Load
-    links: Load
+    state_entries: Load | None
+    state_bytes: Load | None
+    links: Load | None
     components: int | None  # parts that cannot reach each other; None where links do not hold a network together
     virtual_seconds: float
     cpu_seconds: float

@@ -109,6 +109,36 @@ def run(
 
 
 @group.command()
+def model(
+    peers: Annotated[int, typer.Option(help="Peers in the model.", min=100, max=20_000_000)] = 1_000_000,
+    overlay: Overlays = "all",
+    queries: Queries = 1000,
+    seed: Seed = 1,
+    seeds: Seeds = 1,
+    gone: Annotated[
+        float, typer.Option(help="Share of the peers that have gone, unnoticed by the others.", min=0, max=0.9)
+    ] = 0.0,
+    runner: Annotated[str, typer.Option(help="Where to run it: local, or ray (a cluster).")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the cluster: auto, ray://host:port; without one, Ray starts here.")
+    ] = None,
+    parts: Annotated[int, typer.Option(help="Parts that the queries are split into; 0: as many as help.", min=0)] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Run real nodes as well, and show where they differ; --peers 1000, say.")
+    ] = False,
+    jobs: Jobs = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Compare generations in a model of a million peers: arrays instead of nodes, the same figures."""
+    from peerage.app.cli.lab_model import Runner, Wish, show_check, show_model  # noqa: PLC0415
+
+    where = Runner(runner, address, parts, jobs)
+    where.check()
+    show = show_check if check else show_model
+    show(Wish(overlay, peers, queries, seed, seeds, gone), where, json_file)
+
+
+@group.command()
 def attack(
     name: Annotated[str | None, typer.Argument(help="Which attack; without one they are listed.")] = None,
     peers: Peers = 200,

@@ -73,7 +73,7 @@ class Shower:
         comparison = Comparison(spec=spec, results=results)
         about = about_world(spec, seeds)
         self._show(comparison, about)
-        self._write_json(comparison)
+        self.write_json(comparison)
         if self._files.html is not None:
             from peerage.lab.report.page import Words, page  # noqa: PLC0415
 
@@ -97,8 +97,8 @@ class Shower:
         self._output.say(f"The defence: {kind.defence}.")
         columns = [Column(""), *(Column(name, right=True) for name in ("calm", "without defence", "with defence"))]
         by_variant = [variants_of(results, variant) for variant in Variant]
-        self._table(columns, attack_rows(by_variant))
-        self._write_json(results)
+        self.table(columns, attack_rows(by_variant))
+        self.write_json(results)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -108,17 +108,18 @@ class Shower:
         names = generations_of(comparison.results)
         self._output.say(about, style="bold")
         columns = [Column(""), *(Column(name, right=True) for name in names)]
-        self._table(columns, [[row.figure.label, *row.cells()] for row in table(comparison.results)])
+        self.table(columns, [[row.figure.label, *row.cells()] for row in table(comparison.results)])
         for result in comparison.results:
             self._output.say(f"trace of {result.generation}, seed {result.seed}: {result.digest[:32]}")
 
-    def _table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """Write a table; where there is no terminal, its head is a line like the others."""
         if not self._output.as_json:
             head = [] if sys.stdout.isatty() else [[column.title or "figure" for column in columns]]
             self._output.table(columns, [*head, *rows])
 
-    def _write_json(self, value: object) -> None:
+    def write_json(self, value: object) -> None:
+        """Write a value where the user wants it, if at all."""
         if self._files.json == _TERMINAL:
             self._output.emit(value)
         elif self._files.json is not None:
