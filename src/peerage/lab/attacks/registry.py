@@ -18,6 +18,7 @@ from peerage.lab.attacks.dos import Dos
 from peerage.lab.attacks.eclipse import Eclipse
 from peerage.lab.attacks.massfailure import MassFailure
 from peerage.lab.attacks.partition import Partition
+from peerage.lab.attacks.pollute import Pollute
 from peerage.lab.attacks.spoof import Spoof
 from peerage.lab.attacks.supernode_loss import SupernodeLoss
 from peerage.lab.attacks.sybil import Sybil
@@ -25,7 +26,7 @@ from peerage.lab.experiment import Experiment, Report, run_experiment
 from peerage.lab.fleet import Job
 
 ATTACKS: Final[dict[str, type[Attack]]] = {
-    each.name: each for each in (Spoof, Sybil, Eclipse, Dos, Partition, MassFailure, SupernodeLoss)
+    each.name: each for each in (Spoof, Pollute, Sybil, Eclipse, Dos, Partition, MassFailure, SupernodeLoss)
 }
 """Every attack by name."""
 

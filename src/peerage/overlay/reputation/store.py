@@ -118,15 +118,17 @@ def _open(path: Path | None) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    """Look whose file it is, before anything is changed in it."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application == _APPLICATION and version <= _VERSION:
-        return
     if application == _APPLICATION:
-        raise StoreError(f"{path} was made by a newer Peerage; update this one")
+        if version > _VERSION:
+            raise StoreError(f"{path} was made by a newer Peerage; update this one")
+        connection.execute("PRAGMA journal_mode = WAL")
+        return
     if application or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreError(f"{path} is a database of another program")
+    connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES}")
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_VERSION}")
