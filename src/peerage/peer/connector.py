@@ -186,15 +186,17 @@ class Connector:
 
     # --- upkeep and the end ---------------------------------------------------------------------------------------
 
-    async def check_live(self) -> None:
-        """Ping every talk link, and bulk links that have been silent, and drop those that do not answer."""
-        await asyncio.gather(*(self._check(each) for each in self.links.all() if self._is_due(each)))
+    async def check_live(self, quiet: float) -> None:
+        """Ping talk links that were quiet for so long, and bulk links that are silent; drop who does not answer."""
+        await asyncio.gather(*(self._check(each) for each in self.links.all() if self._is_due(each, quiet)))
 
-    def _is_due(self, connection: PeerConnection) -> bool:
-        return connection.kind is LinkKind.TALK or (self._is_silent(connection) and not connection.unsent)
+    def _is_due(self, connection: PeerConnection, quiet: float) -> bool:
+        if connection.kind is LinkKind.TALK:
+            return _unheard(connection) >= quiet
+        return self._is_silent(connection) and not connection.unsent
 
     def _is_silent(self, connection: PeerConnection) -> bool:
-        return asyncio.get_running_loop().time() - connection.last_heard > self._peer.limits.idle_timeout
+        return _unheard(connection) > self._peer.limits.idle_timeout
 
     async def _check(self, connection: PeerConnection) -> None:
         try:
@@ -225,6 +227,11 @@ class Connector:
             connection.close()
         for _ in range(2):  # in order, and if that takes too long at once
             await _wait_gone(connections)
+
+
+def _unheard(connection: PeerConnection) -> float:
+    """Return the seconds since anything came over a link."""
+    return asyncio.get_running_loop().time() - connection.last_heard
 
 
 def _say_goodbye(connection: PeerConnection) -> None:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final, NamedTuple, Self, TypeVar, overload
 
 from peerage.errors import PeerageError
@@ -150,8 +151,11 @@ class Peer:
         await self._stabilizers.stop(stabilizer)
 
     def start_pings(self, interval: float = PING_INTERVAL) -> None:
-        """Check the neighbours every `interval` seconds (the 2007 SimplePingStabilizer)."""
-        self.start_stabilizer(Stabilizer(self.check_live_peers, interval))
+        """Check every `interval` seconds the neighbours that were quiet (the 2007 SimplePingStabilizer).
+
+        Who was heard of in the half of an interval lives; so of the two ends of a link mostly one has to ask.
+        """
+        self.start_stabilizer(Stabilizer(partial(self.check_live_peers, interval / 2), interval))
 
     async def mount(self, service: Service) -> None:
         """Put a service's handlers, router and stabilizers on, all or none of them."""
@@ -264,9 +268,9 @@ class Peer:
         connection.send(message)
         return None
 
-    async def check_live_peers(self) -> None:
-        """Ping every neighbour and drop those that do not answer in time."""
-        await self._connector.check_live()
+    async def check_live_peers(self, quiet: float = 0.0) -> None:
+        """Ping every neighbour that was not heard of for `quiet` seconds, and drop those that do not answer in time."""
+        await self._connector.check_live(quiet)
 
     def drop(self, peer_id: PeerId, error: PeerageError) -> None:
         """End every link to a peer."""
