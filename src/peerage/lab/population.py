@@ -27,7 +27,7 @@ from peerage.overlay.index import IndexAt
 if TYPE_CHECKING:
     from peerage.lab.experiment import Spec
 
-_KNOWN: Final = 3  # addresses that a newcomer begins with
+_KNOWN: Final = 2  # addresses that a newcomer begins with: one may be dead; each costs the others some dials
 _SERVER: Final = msgspec.structs.replace(DEFAULT, connections=200_000, pending_handshakes=10_000)  # a machine to match
 _OPEN: Final = 8  # the first seats can always be dialled: somebody has to
 
