@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -31,7 +32,8 @@ class Stabilizer(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """What the counters call it."""
-        return getattr(self.work, "__qualname__", type(self.work).__name__)
+        work = self.work.func if isinstance(self.work, partial) else self.work
+        return getattr(work, "__qualname__", type(work).__name__)
 
 
 class StabilizerSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from peer_world import World, virtual
@@ -136,3 +137,7 @@ async def test_a_round_may_stop_its_own_stabilizer(world: World) -> None:
 async def test_rounds_without_a_pause_are_an_error(world: World, interval: float, jitter: float) -> None:
     with pytest.raises(LocalError, match="interval above 0"):
         world.silent_peer("a").start_stabilizer(Stabilizer(Rounds().work, interval, jitter))
+
+
+def test_work_with_arguments_keeps_its_name():
+    assert Stabilizer(partial(sorted, [2, 1]), 1.0).name == "sorted"
