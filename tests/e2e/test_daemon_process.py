@@ -87,7 +87,7 @@ def test_detached_refused_twice_and_stopped_by_the_api(tmp_path: Path) -> None:
     assert info.api in errors
     with httpx.stream(
         "GET",
-        f"http://{info.api}/api/v1/transfers/changes",
+        f"http://{info.api}/api/v1/events",
         headers={"authorization": f"Bearer {home.token()}"},
         trust_env=False,
     ) as stream:

@@ -6,14 +6,16 @@ sources, its size) is looked for by the download itself.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from peerage.app import old_hits, views
 from peerage.app.api import models
+from peerage.app.api.event_models import EventsBegan, EventsReload
 from peerage.app.classic_port import ClassicPort
+from peerage.app.events import EventHub, Numbered
 from peerage.app.naming import Named, UnknownNameError, find
 from peerage.app.recent import RecentHits
 from peerage.catalogue.library import Library
@@ -33,9 +35,6 @@ from peerage.overlay.planner import Planner
 from peerage.peer.peer import Peer
 
 RESTING: Final = frozenset({"done", "failed", "paused", "cancelled"})
-_LOOK_INTERVAL: Final = 0.25  # seconds between two looks at a download that somebody watches
-_CHANGES_INTERVAL: Final = 0.5  # and at all of them
-_QUIET: Final = 15.0  # seconds after which a stream of changes shows that it lives
 
 
 class FetchParts(NamedTuple):
@@ -52,6 +51,7 @@ class FetchParts(NamedTuple):
     myself: Callable[[], tuple[LinkSource, ...]]
     meet: Callable[[PeerId, tuple[Address, ...]], None]
     classic: ClassicPort
+    events: EventHub
 
 
 AnyDownload = Download | OldDownload
@@ -165,18 +165,33 @@ class Fetching:
 
     async def progress(self, download: AnyDownload) -> AsyncGenerator[models.TransferEvent | None, None]:
         """Show a download whenever it has changed, until it rests; None now and then while nothing changes."""
-        async for event in _changes(lambda: [self.view(download)], _LOOK_INTERVAL):
-            if isinstance(event, models.TransferGone):
-                return
-            yield event
-            if event is not None and event.transfer.state in RESTING:
-                return
+        async with aclosing(self._parts.events.follow(["transfers"])) as changes:
+            async for change in changes:
+                view = self._view_after(change, download)
+                if change is None or view is not None:
+                    yield view
+                if self._listed(download.content_id) is not download or (view and view.transfer.state in RESTING):
+                    return
 
-    def changes(self) -> AsyncGenerator[models.TransferEvent | models.TransferGone | None, None]:
-        """Show every download, then what changes, for ever; None now and then while nothing does."""
-        return _changes(self.views, _CHANGES_INTERVAL)
+    def look(self, content: bytes) -> models.Transfer | None:
+        """Show the download of a content; None when there is none."""
+        download = self._listed(content)
+        return self.view(download) if download is not None else None
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _listed(self, content: bytes) -> AnyDownload | None:
+        old = (each for each in self._parts.classic.downloads.all() if each.content_id == content)
+        return self._transfers.listed(content) or next(old, None)
+
+    def _view_after(self, change: Numbered | None, download: AnyDownload) -> models.TransferEvent | None:
+        """Show a download at the beginning, and behind a change of its own."""
+        event = change.event if change is not None else None
+        if isinstance(event, EventsBegan | EventsReload):
+            return models.TransferEvent(transfer=self.view(download))
+        if isinstance(event, models.TransferEvent) and event.transfer.content_id == format_id(download.content_id):
+            return event
+        return None
 
     def _meant(self, target: str | models.Hit) -> ContentLink | OldLink:
         if isinstance(target, models.Hit):
@@ -255,29 +270,6 @@ class Locator:
                 if holder.peer_id == self._peer.peer_id or (known is not None and known.banned):
                     continue
                 yield Source(holder.peer_id, holder.addresses)
-
-
-async def _changes(
-    look: Callable[[], list[models.Transfer]], interval: float
-) -> AsyncGenerator[models.TransferEvent | models.TransferGone | None, None]:
-    """Compare two looks, again and again."""
-    seen: dict[str, models.Transfer] = {}
-    quiet = 0.0
-    while True:
-        now = {transfer.content_id: transfer for transfer in look()}
-        for content_id in [each for each in seen if each not in now]:
-            del seen[content_id]
-            yield models.TransferGone(content_id=content_id)
-        for content_id, transfer in now.items():
-            if seen.get(content_id) != transfer:
-                seen[content_id] = transfer
-                quiet = 0.0
-                yield models.TransferEvent(transfer=transfer)
-        if quiet >= _QUIET:
-            quiet = 0.0
-            yield None
-        await asyncio.sleep(interval)
-        quiet += interval
 
 
 def _absolute(folder: str | Path) -> Path:

@@ -7,6 +7,7 @@ business.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from peerage.app import views
@@ -29,6 +30,7 @@ class Neighbours:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
+        self.watchers: list[Callable[[PeerId], None]] = []  # hear whom the owner sees otherwise than before
 
     async def connect(self, text: str) -> models.PeerEntry:
         """Connect to `HOST:PORT`, `PEER_ID@HOST:PORT`, or the sources of a link; raises what went wrong."""
@@ -73,7 +75,17 @@ class Neighbours:
         if info.banned:
             self._peer.release(info.peer_id, "user")
             self._peer.drop(info.peer_id, RefusedError("forbidden", "banned by the owner of this node"))
+        for watcher in self.watchers:
+            watcher(info.peer_id)
         return views.peer_view(info, self._peer.connection_to(info.peer_id), None)
+
+    def look(self, peer_id: PeerId) -> models.PeerEntry | None:
+        """Show a peer without asking it anything; None when it is not known."""
+        info = self._peer.table.get(peer_id)
+        connection = self._peer.connection_to(peer_id)
+        if info is None and connection is None:
+            return None
+        return views.peer_view(info or PeerInfo(peer_id=peer_id), connection, None)
 
     async def _dial(self, text: str) -> PeerConnection:
         if "@" not in text and not is_link(text):

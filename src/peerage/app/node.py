@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from peerage.app import config as settings
 from peerage.app import listening
@@ -27,7 +27,10 @@ from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.contents import Contents
+from peerage.app.events import EventHub
+from peerage.app.feeds import Feeds
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
+from peerage.app.following import mount_feeds
 from peerage.app.glance import Places, status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
@@ -39,18 +42,15 @@ from peerage.app.recent import RecentHits
 from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish
 from peerage.app.sharing import Sharing
 from peerage.app.starting import addresses_to_join, overridden
+from peerage.app.stores import Opening, Stores, open_stores
 from peerage.app.upkeep import Upkeep
 from peerage.app.views import sources_of
 from peerage.app.wish_book import WishBook
 from peerage.app.wishes import Wishes
-from peerage.catalogue.database import Database
 from peerage.catalogue.hash_pool import ProgressCallback
 from peerage.catalogue.library import Library
-from peerage.catalogue.record_index import RecordIndex
 from peerage.content.exchange import ContentExchange
-from peerage.content.hasher import ManifestHasher
 from peerage.content.holding import LibraryHoldings
-from peerage.content.reader import SharedFiles
 from peerage.content.reading import Reading
 from peerage.content.transfers import Transfers
 from peerage.identity.address import Address
@@ -60,7 +60,7 @@ from peerage.identity.network import Network
 from peerage.limits import SEARCH_SECONDS
 from peerage.overlay.base import Budget
 from peerage.overlay.browse import Browsing
-from peerage.overlay.reputation import Reputation, VoteStore
+from peerage.overlay.reputation import Reputation
 from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
@@ -71,16 +71,6 @@ from peerage.transport.tcp import SystemClock, TcpTransport
 _THREADS: Final = max(8, 2 * (os.cpu_count() or 1))  # for disk and hashing: most of them wait for the disk
 
 _INTERFACES_SECONDS: Final = 60.0
-
-
-class Stores(NamedTuple):
-    """Where a node keeps what it shares and knows; `served_index` only where it keeps an index for others."""
-
-    database: Database
-    library: Library
-    reader: SharedFiles
-    served_index: RecordIndex | None
-    votes: VoteStore
 
 
 class Node:
@@ -96,6 +86,8 @@ class Node:
         self.api = ""  # where the local API listens; set by who serves it
         self.notices: list[str] = []
         self.started = time.time()
+        self.events = EventHub(f"{self.started:.0f}")
+        self.feeds: Feeds
         self.peer: Peer
         self.sharing: Sharing
         self.fetching: Fetching
@@ -261,26 +253,14 @@ class Node:
         key = self.home.identity()
         executor = ThreadPoolExecutor(_THREADS, "node")
         stack.callback(executor.shutdown, wait=True, cancel_futures=True)
-        database = await Database.open(self.home.catalogue_file, key.peer_id)
-        stack.push_async_callback(database.close)
-        votes = await VoteStore.open(self.home.votes_file)
-        stack.push_async_callback(votes.close)
-        self.notices += [database.notice] if database.notice else []
-        self.peer = await stack.enter_async_context(self._make_peer(key, executor))
-        reader = SharedFiles()
-        stack.callback(reader.close)
-        library = Library(database, key, ManifestHasher(), self.peer.clock, executor)
-        await self._mount(Stores(database, library, reader, await self._served_index(stack), votes))
+        clock = SystemClock()
+        stores = await open_stores(Opening(self.home, key, clock, executor, self.config.serve_index), stack)
+        self.notices += [stores.database.notice] if stores.database.notice else []
+        self.peer = await stack.enter_async_context(self._make_peer(key, clock, executor))
+        await self._mount(stores)
 
-    async def _served_index(self, stack: AsyncExitStack) -> RecordIndex | None:
-        if not self.config.serve_index:
-            return None
-        index = await RecordIndex.open(self.home.index_file)
-        stack.push_async_callback(index.close)
-        return index
-
-    def _make_peer(self, key: PeerKey, executor: ThreadPoolExecutor) -> Peer:
-        environment = Environment(SystemClock(), random.SystemRandom(), executor)
+    def _make_peer(self, key: PeerKey, clock: SystemClock, executor: ThreadPoolExecutor) -> Peer:
+        environment = Environment(clock, random.SystemRandom(), executor)
         return Peer(key, TcpTransport(self.network, key), environment)
 
     async def _mount(self, stores: Stores) -> None:
@@ -309,6 +289,7 @@ class Node:
             await peer.mount(later)
         rates = self.transfers.rate.spend, self.exchange.rate.spend
         await self.classic.mount(peer, stores.database, stores.reader, *rates)
+        self.feeds = await mount_feeds(self)
         await self._begin(recent)
 
     def _find_with(self, stores: Stores) -> None:
@@ -346,6 +327,7 @@ class Node:
                 lambda: self._myself,
                 self._found,
                 self.classic,
+                self.events,
             )
         )
 

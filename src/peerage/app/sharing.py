@@ -37,12 +37,17 @@ class Sharing:
         self._library = library
         self._database = database
         self._myself = myself
+        self.watchers: list[Callable[[], None]] = []  # hear when shares came, changed or went
+        library.subscribe(lambda _: self._changed())
 
     async def share(
         self, path: str | Path, visibility: models.VisibilityName = "public", progress: ProgressCallback | None = None
     ) -> models.Share:
         """Share a file or folder; raises what Library.share does."""
-        return self._view(await self._library.share(Path(path), views.visibility_of(visibility), progress))
+        try:
+            return self._view(await self._library.share(Path(path), views.visibility_of(visibility), progress))
+        finally:
+            self._changed()
 
     async def share_all(
         self, paths: Sequence[str], visibility: models.VisibilityName
@@ -53,6 +58,7 @@ class Sharing:
                 while not work.done:
                     await work.wait(_PROGRESS_INTERVAL)
                     yield _progress(path, work.progress)
+                self._changed()
                 yield self._outcome(path, work)
 
     async def shares(self) -> list[models.Share]:
@@ -61,12 +67,19 @@ class Sharing:
 
     async def unshare(self, said: str) -> models.Share:
         """Stop sharing what a path, a content id, its beginning or a name means; raises LocalError."""
-        return self._view(await self._library.unshare(Path((await self._find(said)).path)))
+        return (await self.unshare_all([said]))[0]
 
     async def unshare_all(self, said: Sequence[str]) -> list[models.Share]:
         """Stop sharing all of these, or none when one of them is not shared."""
         found = {shared.path: shared for shared in [await self._find(each) for each in said]}
-        return [self._view(await self._library.unshare(Path(path))) for path in found]
+        try:
+            return [self._view(await self._library.unshare(Path(path))) for path in found]
+        finally:
+            self._changed()
+
+    def _changed(self) -> None:
+        for watcher in self.watchers:
+            watcher()
 
     async def link(self, said: str) -> models.ContentLink:
         """Return a link to a share, or to a file inside one; raises LocalError when nothing of the kind is shared."""

@@ -6,8 +6,7 @@ then never more bytes in all than it says. What is saved, and when a wish is due
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -24,8 +23,6 @@ from peerage.peer.service import Service
 from peerage.peer.stabilizers import Stabilizer
 
 _BUDGET: Final = Budget(WISH_MESSAGES, WISH_BYTES)
-_CHANGES_INTERVAL: Final = 0.5  # seconds between two looks for those who follow the wishes
-_QUIET: Final = 15.0  # seconds after which a stream of changes shows that it lives
 
 Searching = Callable[[Wish], SearchRun]
 Getting = Callable[[models.Hit], Awaitable[object]]
@@ -41,6 +38,7 @@ class Wishes(Service):
         self._search = search
         self._get = get
         self._recent = recent
+        self.watchers: list[Callable[[], None]] = []  # hear when a wish is new, has changed or is gone
         self.busy = False  # whether a search goes on
         self.notice = ""
 
@@ -85,25 +83,6 @@ class Wishes(Service):
         told = [f"{wish.new} new for your wish {wish.text!r}: peerage wish results {wish.id}" for wish in fresh]
         return [*filter(None, [self.notice]), *told]
 
-    async def changes(self) -> AsyncGenerator[views.WishChanged | views.WishGone | None, None]:
-        """Show every wish, then what changes, for ever; None now and then while nothing does."""
-        shown: dict[int, views.Wish] = {}
-        quiet = 0.0
-        while True:
-            now = {wish.id: wish for wish in self.all()}
-            events: list[views.WishChanged | views.WishGone] = [
-                views.WishGone(id=gone) for gone in shown.keys() - now.keys()
-            ]
-            events += [views.WishChanged(wish=wish) for wish in now.values() if shown.get(wish.id) != wish]
-            shown = now
-            for event in events:
-                yield event
-            quiet = 0.0 if events else quiet + _CHANGES_INTERVAL
-            if quiet >= _QUIET:
-                quiet = 0.0
-                yield None
-            await asyncio.sleep(_CHANGES_INTERVAL)
-
     # --- the service ------------------------------------------------------------------------------------------------
 
     def stabilizers(self) -> Iterable[Stabilizer]:
@@ -121,6 +100,7 @@ class Wishes(Service):
             return
         if not self.peer.neighbours():
             self._book.postpone(wish, self._now(), "nobody is there to be asked")
+            self._changed()
             return
         self.busy = True
         try:
@@ -154,7 +134,12 @@ class Wishes(Service):
             wish.got_bytes += size
             found.downloaded = True
 
+    def _changed(self) -> None:
+        for watcher in self.watchers:
+            watcher()
+
     async def _save(self) -> None:
+        self._changed()
         await self.peer.in_thread(self._book.save, self._book.encoded())
 
     def _now(self) -> float:

@@ -38,7 +38,8 @@ _RATE_SECONDS: Final = 2.0
 class OldDownload:
     """One file; sizes in bytes. `content` is its content id, once it is known."""
 
-    def __init__(self, link: OldLink, target: Path) -> None:
+    def __init__(self, link: OldLink, target: Path, noted: Callable[[bytes], None] = lambda _: None) -> None:
+        self._noted = noted
         self.link = link
         self.target = target
         self.content_id = link.place_id
@@ -50,6 +51,10 @@ class OldDownload:
         self.task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._began = (0.0, 0)
+
+    def changed(self) -> None:
+        """Tell those who watch."""
+        self._noted(self.content_id)
 
     @property
     def verified(self) -> bool:
@@ -73,16 +78,19 @@ class OldDownload:
         """Wait for a turn, from nothing."""
         self.state, self.error, self.done = DownloadState.QUEUED, None, 0
         self._ended.clear()
+        self.changed()
 
     def running(self) -> None:
         """Note that its turn has come."""
         self.state = DownloadState.RUNNING
         self._began = (_now(), 0)
+        self.changed()
 
     def end(self, state: DownloadState, error: PeerageError | None = None) -> None:
         """Note how it ended."""
         self.state, self.error = state, error
         self._ended.set()
+        self.changed()
 
 
 class OldDownloads(Service):
@@ -91,6 +99,7 @@ class OldDownloads(Service):
     name = "old-downloads"
 
     def __init__(self, transport: ClearTransport, spend: Spend) -> None:
+        self.watchers: list[Callable[[bytes], None]] = []  # hear which one is new, has changed or is gone
         self._transport = transport
         self._spend = spend
         self._turns = asyncio.Semaphore(CLASSIC_DOWNLOADS_AT_ONCE)
@@ -119,7 +128,8 @@ class OldDownloads(Service):
             raise LocalError(f"another download goes to {target} already; choose another folder with --into")
         if known is None and len(self._listed) >= CLASSIC_DOWNLOADS and not self._forget_one():
             raise LimitError("CLASSIC_DOWNLOADS", "ours", "too many downloads from old peers; cancel some")
-        download = self._listed[link.place_id] = OldDownload(link, target)
+        download = self._listed[link.place_id] = OldDownload(link, target, self._note)
+        self._note(link.place_id)
         self._begin(download)
         return download
 
@@ -139,8 +149,13 @@ class OldDownloads(Service):
                 download.end(state, LocalError(f"the download was {state.value}"))
         if state is DownloadState.CANCELLED:
             self._listed.pop(download.content_id, None)
+            download.changed()
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _note(self, content_id: bytes) -> None:
+        for watcher in self.watchers:
+            watcher(content_id)
 
     def _begin(self, download: OldDownload) -> None:
         download.task = self._tasks.start(self._run(download))
@@ -188,6 +203,7 @@ class OldDownloads(Service):
                 data = await incoming.some(size - download.done)
                 await self.peer.in_thread(file.take, data)
                 download.done += len(data)
+                download.changed()
                 pause = self._spend(len(data), _now())
                 if pause:
                     await asyncio.sleep(pause)

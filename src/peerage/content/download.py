@@ -50,7 +50,6 @@ class Download:
         self.peer = surroundings.peer
         self.buffers = surroundings.buffers
         self.rate = surroundings.rate
-        self.state = DownloadState.QUEUED
         self.error: PeerageError | None = None
         self.rules = tuple(rules)
         self.amount = Amount(wanted.size, 0)
@@ -60,6 +59,7 @@ class Download:
         self.readers = Readers(self.swarm.refill)
         self.manifest_turns = asyncio.Semaphore(MANIFESTS_AT_ONCE)
         self._surroundings = surroundings
+        self._state = DownloadState.QUEUED
         self._loop = asyncio.get_running_loop()
         self._plan: Plan | None = None
         self._taking_manifest = asyncio.Lock()
@@ -71,10 +71,19 @@ class Download:
         self._ready = asyncio.Event()  # pieces can be taken
         self._more = asyncio.Event()  # something changed that the main loop should look at
         self._ended = asyncio.Event()
-        self._uncommitted = 0
-        self._room = MAX_IN_FLIGHT
+        self._uncommitted, self._room = 0, MAX_IN_FLIGHT
 
     # --- for people -----------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> DownloadState:
+        """Where it stands."""
+        return self._state
+
+    @state.setter
+    def state(self, state: DownloadState) -> None:
+        self._state = state
+        self._changed()
 
     def status(self) -> DownloadStatus:
         """Return how it stands."""
@@ -170,8 +179,7 @@ class Download:
 
     def restore(self, state: DownloadState, error: PeerageError | None = None) -> None:
         """Be a download that came to rest in an earlier run."""
-        self.state, self.error = state, error
-        self.readers.tell()
+        self.error, self.state = error, state
         if state in ENDED:
             self._ended.set()
 
@@ -210,7 +218,7 @@ class Download:
                 raise
             self._plan = plan
             self._more.set()
-            self.readers.tell()
+            self._changed()
 
     async def ready(self) -> PieceSpace:
         """Wait until the download can take pieces."""
@@ -256,7 +264,8 @@ class Download:
                 self._plan = await self.peer.in_thread(self._read_plan, encoded)
         self.swarm.start(self._tasks)
         while self._plan is None:
-            await self._next_news(None)
+            await self._next_news(self._loop.time() + _TICK)
+            self._surroundings.noted(self.content_id)
         self.state = DownloadState.CHECKING
         scheduler, writer = await self._open(self._plan)
         self.state = DownloadState.RUNNING
@@ -313,11 +322,11 @@ class Download:
             self.peer.metrics.count("sources_stalled")
             self.swarm.drop(peer_id, LinkLostError("it owes pieces and sends nothing"))
         self.swarm.fill(tick.ready)
+        self._surroundings.noted(self.content_id)
 
     async def _stop(self, resting: DownloadState) -> None:
         """Stop what runs; waiting for that can be cancelled, the stopping cannot."""
-        main = self._main
-        if main is None:
+        if (main := self._main) is None:
             self.restore(resting)
             return
         if not main.cancelling():
@@ -347,6 +356,11 @@ class Download:
 
     # --- inside: small things -----------------------------------------------------------------------------------------
 
+    def _changed(self) -> None:
+        """Tell those who read it, and those who watch it."""
+        self.readers.tell()
+        self._surroundings.noted(self.content_id)
+
     def _written(self, link: SourceLink, index: int, buffer: memoryview, writing: asyncio.Future[bool]) -> None:
         scheduler = self.scheduler
         if scheduler is None or writing.cancelled():
@@ -358,7 +372,7 @@ class Download:
             self.peer.table.credit(link.peer_id, bytes_from=len(buffer))
             for cancel in scheduler.verified(index):
                 self.swarm.cancel_order(cancel.source, cancel.index)
-            self.readers.tell()
+            self._changed()
             if scheduler.done or self._uncommitted >= COMMIT_BYTES:
                 self._more.set()
         else:

@@ -24,3 +24,4 @@ class Surroundings(msgspec.Struct, frozen=True):
     load_manifest: Callable[[bytes], bytes]  # by content id; empty when it is not known
     save_manifest: Callable[[bytes, bytes], None]  # content id and encoded manifest
     changed: Callable[[bytes], None]  # this content can be served from here now
+    noted: Callable[[bytes], None]  # its download stands otherwise than before

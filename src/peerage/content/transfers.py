@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +56,7 @@ class Transfers(Service):
     name = "transfers"
 
     def __init__(self, exchange: ContentExchange, folder: Path, locate: Locate = locate_nowhere) -> None:
+        self.watchers: list[Callable[[bytes], None]] = []  # hear which download is new, has changed or is gone
         self._exchange = exchange
         self._book = TransferBook(folder)
         self._locate = locate
@@ -86,6 +87,7 @@ class Transfers(Service):
             load_manifest=self._book.manifest,
             save_manifest=self._book.save_manifest,
             changed=self._serve_anew,
+            noted=self._noted,
         )
         for entry in await self.peer.in_thread(self._book.load):
             self._take_up(entry)
@@ -158,6 +160,7 @@ class Transfers(Service):
         finally:
             if self._downloads.get(content) is download:
                 del self._downloads[content], self._entries[content]
+                self._noted(content)
                 self._exchange.forget([content])
                 self._begin_waiting()
                 await self.peer.in_thread(self._book.remove, content)
@@ -202,6 +205,10 @@ class Transfers(Service):
         entry = self._entries.get(content)
         return (download is not None and download.holding() is not None) or (entry is not None and entry.done)
 
+    def _noted(self, content: bytes) -> None:
+        for watcher in self.watchers:
+            watcher(content)
+
     def _serve_anew(self, content: bytes) -> None:
         try:
             self.peer.spawn(self._exchange.refresh(content), "refresh")
@@ -245,6 +252,7 @@ class Transfers(Service):
         if wanted.content not in self._downloads and len(self._downloads) >= MAX_DOWNLOADS:
             raise LimitError("MAX_DOWNLOADS", "ours", f"{MAX_DOWNLOADS} downloads are listed; remove finished ones")
         download = self._downloads[wanted.content] = Download(wanted, self._surroundings)
+        self._noted(wanted.content)
         for source in sources:
             download.add_source(source)
         entry = self._entries[wanted.content] = BookEntry(
@@ -262,6 +270,7 @@ class Transfers(Service):
         except StoreError:
             if self._downloads.get(wanted.content) is download:
                 del self._downloads[wanted.content], self._entries[wanted.content]
+                self._noted(wanted.content)
             raise
         self._begin_waiting()
         return download

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import msgspec
 from app_worlds import Api, OpenNode, quiet
 
 from peerage.app.api import wish_models as models
+from peerage.app.api.event_models import WishLeft
 from peerage.app.node import Node
 
 
@@ -113,13 +115,13 @@ async def test_the_api_of_wishes(api: Api, node: Node) -> None:
 
 
 async def test_changes_are_told_as_they_come(api: Api, node: Node) -> None:
-    async with asyncio.timeout(10), api.http.stream("GET", "wishes/changes") as response:
-        lines = response.aiter_lines()
+    async with asyncio.timeout(10), aclosing(node.events.follow(["wishes"])) as changes:
+        assert await anext(changes)
         wish = await node.wishes.add("song")
-        change = msgspec.json.decode(await anext(lines), type=models.WishChange)
+        change = (await anext(changes)).event
         assert isinstance(change, models.WishChanged)
         assert change.wish.text == wish.text
         await node.wishes.remove(wish.id)
         while isinstance(change, models.WishChanged):  # its search may have been noted meanwhile
-            change = msgspec.json.decode(await anext(lines), type=models.WishChange)
-        assert change == models.WishGone(id=wish.id)
+            change = (await anext(changes)).event
+        assert change == WishLeft(id=wish.id)

@@ -15,6 +15,9 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/id                           Identity
     POST   /api/v1/down                         Done; the daemon stops in order after it has answered
 
+    GET    /api/v1/events?kinds=K,K&after=ID    what changes in this node: NodeEvents of `event_models.py`, always as
+                                                  server-sent events; goes on behind Last-Event-ID
+
     GET    /api/v1/shares                       list[Share]
     POST   /api/v1/shares            ShareBody  ~ ShareProgress..., then Shared or ShareFailed for each path
     POST   /api/v1/shares/remove   UnshareBody  list[Share], those taken back
@@ -25,7 +28,6 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/transfers                    list[Transfer]
     POST   /api/v1/transfers           GetBody  Transfer, status 201
-    GET    /api/v1/transfers/changes            ~ every Transfer, then TransferEvent or TransferGone when one changes
     GET    /api/v1/transfers/T                  Transfer; T: content id, its unique beginning, or the name
     GET    /api/v1/transfers/T/progress         ~ TransferEvent, now and when it changes; ends when it is done, failed,
                                                   paused or cancelled
@@ -47,7 +49,6 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/wishes                       list[Wish], the saved searches; their bodies are in `wish_models.py`
     POST   /api/v1/wishes             WishBody  Wish, status 201
-    GET    /api/v1/wishes/changes               ~ every Wish, then WishChanged or WishGone when one changes
     GET    /api/v1/wishes/N/results             list[WishResult], the newest first
     POST   /api/v1/wishes/N/seen                Wish; `get` takes the numbers of its results from now on
     POST   /api/v1/wishes/N/remove              Wish

@@ -6,6 +6,7 @@ Invariant: a route translates and nothing more: it takes a struct of `models.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, Final
 
 from litestar import MediaType, Request, Response, get, patch, post, put
@@ -17,6 +18,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from peerage.app.api import models
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
+from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
 from peerage.app.api.vote_routes import ROUTES as VOTE_ROUTES
@@ -128,13 +130,17 @@ async def search(  # noqa: PLR0913, PLR0917 -- one for each parameter of the rou
     max_bytes: Bytes = SEARCH_BYTES,
 ) -> EventStream:
     """Search; hits as they come, again when they have more holders, and in the end the cost and who was asked."""
-    return EventStream(_search_events(node.search(text, limit, timeout, Budget(max_messages, max_bytes))), request)
+    run = node.search(text, limit, timeout, Budget(max_messages, max_bytes))
+    return EventStream(_search_events(node, text, run), request)
 
 
-async def _search_events(run: SearchRun) -> Events:
-    async for hit in run.updates():
-        yield models.HitFound(hit=hit)
-    yield run.summary
+async def _search_events(node: Node, text: str, run: SearchRun) -> Events:
+    with node.feeds.search(text) as found:
+        async with aclosing(run.updates()) as updates:
+            async for hit in updates:
+                found(hit.number)
+                yield models.HitFound(hit=hit)
+        yield run.summary
 
 
 # --- transfers --------------------------------------------------------------------------------------------------
@@ -150,12 +156,6 @@ def transfers(node: TheNode) -> list[models.Transfer]:
 async def fetch(node: TheNode, data: JSONBody[models.GetBody]) -> models.Transfer:
     """Begin a download, or go on with one."""
     return node.fetching.view(await node.get(data.target, data.into, only=data.only))
-
-
-@get("/transfers/changes", responses=_stream_of(models.TransferChange))
-async def changes(node: TheNode, request: AnyRequest) -> EventStream:
-    """Follow all downloads."""
-    return EventStream(node.fetching.changes(), request)
 
 
 @get("/transfers/{said:str}", sync_to_thread=False)
@@ -248,9 +248,10 @@ async def change_limits(node: TheNode, data: JSONBody[models.LimitsBody]) -> mod
 ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(status, identity, down, metrics, openapi),
     *(shares, share, unshare, link, search),
-    *(transfers, fetch, changes, transfer, progress, pause, resume, cancel, prioritise),
+    *(transfers, fetch, transfer, progress, pause, resume, cancel, prioritise),
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
     *CONTENT_ROUTES,
+    *EVENT_ROUTES,
     *WISH_ROUTES,
     *VOTE_ROUTES,
 )

@@ -18,6 +18,7 @@ from litestar.response.base import ASGIResponse
 from peerage.app.api.content_http import while_connected
 from peerage.app.api.guard import Receive, Scope, Send
 from peerage.app.api.models import Answer, StreamProblem
+from peerage.app.events import Numbered
 from peerage.errors import PeerageError
 
 log = logging.getLogger("peerage.api")
@@ -25,16 +26,16 @@ log = logging.getLogger("peerage.api")
 JSON_LINES: Final = "application/x-ndjson"
 SERVER_SENT: Final = "text/event-stream"
 
-Events = AsyncGenerator[Any, None]  # of `Answer`s; None keeps the line alive
+Events = AsyncGenerator[Any, None]  # of `Answer`s, perhaps `Numbered`; None keeps the line alive
 
 
 class EventStream(Response[Any]):
     """A response made of the structs that `events` yields."""
 
-    def __init__(self, events: Events, request: Request[Any, Any, Any]) -> None:
+    def __init__(self, events: Events, request: Request[Any, Any, Any], *, always_server_sent: bool = False) -> None:
         super().__init__(content=None)
         self._events = events
-        self._server_sent = SERVER_SENT in request.headers.get("accept", "")
+        self._server_sent = always_server_sent or SERVER_SENT in request.headers.get("accept", "")
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
         """Return what sends it; everything that Litestar would add to the headers is of no use here."""
@@ -67,11 +68,14 @@ class _Sender(ASGIResponse):
                 await send({"type": "http.response.body", "body": self._encode(last), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    def _encode(self, event: Answer | None) -> bytes:
+    def _encode(self, event: Answer | Numbered | None) -> bytes:
         if event is None:
             return b":\n\n" if self._server_sent else b"\n"
+        number = ""
+        if isinstance(event, Numbered):
+            number, event = f"id: {event.id}\n", event.event
         line = msgspec.json.encode(event)
         if not self._server_sent:
             return line + b"\n"
         tag = type(event).__struct_config__.tag
-        return f"event: {tag}\ndata: ".encode() + line + b"\n\n"
+        return f"{number}event: {tag}\ndata: ".encode() + line + b"\n\n"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from peerage.app.api.models import Answer, Body, Hit, StreamProblem
+from peerage.app.api.models import Answer, Body, Hit
 from peerage.limits import MAX_QUERY_CHARS
 
 
@@ -45,12 +45,3 @@ class WishChanged(Answer, frozen=True, tag="wish", tag_field="event"):
     """A wish that is new or has changed; with more `new` results than before, something was found."""
 
     wish: Wish
-
-
-class WishGone(Answer, frozen=True, tag="gone", tag_field="event"):
-    """A wish that is no longer listed."""
-
-    id: int
-
-
-WishChange = WishChanged | WishGone | StreamProblem

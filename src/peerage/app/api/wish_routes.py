@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from litestar import Request, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 
 from peerage.app.api import wish_models as models
-from peerage.app.api.streams import JSON_LINES, EventStream
 from peerage.app.node import Node
 
-AnyRequest = Request[Any, Any, Any]
 TheNode = NamedDependency[Node]
 WishId = Annotated[int, PathParameter(ge=0)]
-_CHANGES: Final = {
-    200: ResponseSpec(
-        models.WishChange, generate_examples=False, media_type=JSON_LINES, description="One object a line"
-    )
-}
 
 
 @get("/wishes", sync_to_thread=False)
@@ -35,12 +27,6 @@ def wishes(node: TheNode) -> list[models.Wish]:
 async def add_wish(node: TheNode, data: JSONBody[models.WishBody]) -> models.Wish:
     """Save a search."""
     return await node.wishes.add(data.text, data.get_bytes)
-
-
-@get("/wishes/changes", responses=_CHANGES)
-async def wish_changes(node: TheNode, request: AnyRequest) -> EventStream:
-    """Follow the saved searches: what is new, what was found."""
-    return EventStream(node.wishes.changes(), request)
 
 
 @get("/wishes/{wish_id:int}/results", sync_to_thread=False)
@@ -61,4 +47,4 @@ async def remove_wish(node: TheNode, wish_id: WishId) -> models.Wish:
     return await node.wishes.remove(wish_id)
 
 
-ROUTES: Final[Sequence[HTTPRouteHandler]] = (wishes, add_wish, wish_changes, wish_results, see_wish, remove_wish)
+ROUTES: Final[Sequence[HTTPRouteHandler]] = (wishes, add_wish, wish_results, see_wish, remove_wish)
