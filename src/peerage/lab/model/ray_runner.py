@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
@@ -24,13 +25,10 @@ from peerage.lab.model.shards import in_silence, merged, run_shard
 from peerage.lab.model.spec import INSTALL, ModelSpec, Shard, check_numpy
 from peerage.lab.model.tally import Tally
 
-_LOCAL: Final = "127.0.0.1"
+_LOOPBACK: Final = "127.0.0.1"
 _STORE_BYTES: Final = 100_000_000  # for what actors send: a few megabytes each
-_PRIVATE: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
+_SILENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_HERE: Final = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # a Ray that is no cluster listens on loopback only
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -104,26 +102,45 @@ def _result(reference: Any) -> Tally:
 @contextmanager
 def _connected(cluster: Cluster) -> Iterator[int]:
     """Connect to a cluster or start one here; gives how many workers there are."""
-    os.environ.update(_PRIVATE)
-    import ray  # noqa: PLC0415
-
+    begin = _started_here(cluster.workers) if cluster.address is None else _reached(cluster.address)
     try:
-        if cluster.address is None:
-            workers = cluster.workers or os.cpu_count() or 1
+        with begin as workers:
+            yield max(1, cluster.workers or workers)
+    except (ConnectionError, TimeoutError) as error:
+        raise LocalError(f"no cluster at {cluster.address or 'this computer'}: {error}") from error
+
+
+@contextmanager
+def _started_here(workers: int) -> Iterator[int]:
+    """Start Ray on this computer, and leave nothing of it behind."""
+    os.environ.update(_SILENT | _HERE)  # Ray looks at these while it is imported
+    import ray  # noqa: PLC0415  # takes seconds
+
+    count = workers or os.cpu_count() or 1
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        try:
             ray.init(
-                num_cpus=workers,
+                num_cpus=count,
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 object_store_memory=_STORE_BYTES,
-                _node_ip_address=_LOCAL,
+                _node_ip_address=_LOOPBACK,
+                _temp_dir=folder,
             )
-        else:
-            ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-            workers = cluster.workers or _workers_of(ray)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise LocalError(f"no cluster at {cluster.address or 'this computer'}: {error}") from error
+            yield count
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[int]:
+    """Connect to a cluster that runs."""
+    os.environ.update(_SILENT)
+    import ray  # noqa: PLC0415
+
     try:
-        yield max(1, workers)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        yield _workers_of(ray)
     finally:
         ray.shutdown()
