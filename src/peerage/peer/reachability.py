@@ -80,8 +80,7 @@ class Reachability(Service):
     def peer_connected(self, connection: PeerConnection) -> None:
         """A link that came in is as good as one that was dialled back; while nothing is known, ask whom we dialled."""
         if not connection.outgoing:
-            self._evidence.came_in(subnet_of(connection.remote.host), self._now())
-            self._decide()
+            self._came_in(connection)
         elif self.reachable is None:
             self._ask_soon()
 
@@ -138,7 +137,11 @@ class Reachability(Service):
         """A link that came in says which question it answers; the key on it is that of the peer that was asked."""
         asked = self._numbers.get(message.number)
         if asked is not None and not connection.outgoing and asked.peer_id == connection.peer_id:
-            self._evidence.came_in(subnet_of(connection.remote.host), self._now())
+            self._came_in(connection)
+
+    def _came_in(self, connection: PeerConnection) -> None:
+        self._evidence.came_in(subnet_of(connection.remote.host), self._now())
+        if self.reachable is not True:  # which more of the same cannot change, and looking costs as many looks as links
             self._decide()
 
     def _decide(self) -> None:
