@@ -33,7 +33,11 @@ from peerage.overlay.reputation.messages import NewVotes
 from peerage.overlay.reputation.vote import Ballot, Vote, cast, vote_subject
 from peerage.overlay.stamps import find_stamp
 
-_STOCK: Final = Stock(items=60, top=0.2, rare=20, single=20)
+_STOCK: Final = Stock(top=0.2, rare=20, single=20)
+_PEERS_PER_ITEM: Final = (
+    5  # things that decoys are made of: fewer in small worlds, so that votes are about the same ones
+)
+_ITEMS: Final = (20, 60)  # at the least and the most
 _MEASURED: Final = 20  # people whose searches are looked at
 _THEIR_VOTES: Final = 10
 _VOTES: Final = 25  # of everybody else, and of each Sybil
@@ -43,8 +47,8 @@ _SPREADING: Final = 120.0  # and after which they have gone round
 _SEARCHES: Final = 10  # of each of those who are looked at
 _BATCH: Final = 10
 # Proofs of work cost the voter's processor, and one processor has to do them for all nodes here. Votes go two links far
-# instead of six, which is the harder case: most of them have to be asked for; and in fewer messages, each of which costs
-# a simulation time.
+# instead of six, which is the harder case: most of them have to be asked for; and in fewer messages, as each costs a
+# simulation time.
 _RULES: Final = ReputationRules(stamp_bits=1, hops=2, interval=20.0)
 
 
@@ -64,7 +68,10 @@ class Pollute(Attack):
     usual_share = 0.2
 
     def __init__(self, rng: random.Random, spec: AttackSpec, report: Report) -> None:
-        super().__init__(rng, msgspec.structs.replace(spec, stock=_STOCK), report)
+        least, most = _ITEMS
+        self._items = min(max(spec.peers // _PEERS_PER_ITEM, least), most)
+        stock = msgspec.structs.replace(_STOCK, items=self._items)
+        super().__init__(rng, msgspec.structs.replace(spec, stock=stock), report)
         self._rng = random.Random(f"votes {spec.seed}")  # noqa: S311 -- a simulation, not a secret
         self._polluted: dict[int, list[Item]] = defaultdict(list)  # by seat
         self._decoys: frozenset[bytes] = frozenset()
@@ -80,10 +87,14 @@ class Pollute(Attack):
         decoys = [decoy_of(item) for item in self._polluted[member.seat]]
         member.shelf = member.held = HeldShelf(self.population.library, decoys, member.node.peer.key)
 
+    def _popular(self) -> list[Item]:
+        """Return what decoys are made of."""
+        return self.population.holdings.items[: self._items]
+
     def _hand_out(self) -> None:
         """Let as many hostile nodes have a decoy as honest ones have the thing itself."""
         hostile = sorted(self.attackers)
-        for item in self.population.holdings.items[: _STOCK.items]:
+        for item in self._popular():
             honest = len(self.population.holders(item) - self.attackers)
             for seat in self._rng.sample(hostile, min(honest, len(hostile))):
                 self._polluted[seat].append(item)
@@ -119,7 +130,8 @@ class Pollute(Attack):
     def _some_items(self, number: int) -> list[Item]:
         """Draw different items, as popular as they are."""
         chosen: dict[int, Item] = {}
-        items = self.population.holdings.items[: _STOCK.items]
+        number = min(number, self._items * 3 // 4)
+        items = self._popular()
         weights = [1 / (item.rank + 1) ** _STOCK.exponent for item in items]
         while len(chosen) < number:
             item = self._rng.choices(items, weights)[0]
@@ -167,7 +179,7 @@ class Pollute(Attack):
         voted = {each.vote.content for each in reputation.own_votes()}
         fresh = [
             item
-            for item in self.population.holdings.items[: _STOCK.items]
+            for item in self._popular()
             if not voted & {item.content, decoy_of(item).content} and member.seat not in self.population.holders(item)
         ]
         for item in self._rng.sample(fresh, min(_SEARCHES, len(fresh))):
@@ -207,6 +219,7 @@ class Pollute(Attack):
         """Return what people were shown first, and what was hidden from them."""
         fooled = [now for would_be, now in self._tops if would_be]
         return [
+            Extra("polluted, of the first results by holders alone", _share(len(fooled), len(self._tops))),
             Extra("polluted, of the first results shown", _share(sum(now for _, now in self._tops), len(self._tops))),
             Extra("polluted first results avoided", _share(fooled.count(False), len(fooled))),
             Extra("decoys hidden", _share(self._hidden[True], self._seen[True])),
