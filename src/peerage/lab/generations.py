@@ -19,6 +19,7 @@ from peerage.errors import LocalError
 from peerage.identity.address import Address
 from peerage.lab.host_cache import HostCache
 from peerage.lab.member import Member
+from peerage.limits import SEARCH_TTL
 from peerage.overlay.base import Overlay
 from peerage.overlay.dht import DhtOverlay, DhtRules
 from peerage.overlay.flood import FloodOverlay
@@ -42,7 +43,7 @@ class Generation(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     codes: ClassVar[frozenset[bytes]]  # messages that are query traffic; all others count as upkeep
-    ttl: ClassVar[int] = 4  # links that a question may travel, where that means something
+    ttl: ClassVar[int] = SEARCH_TTL  # links that a question may travel, where that means something: as in a node
     settle: ClassVar[float] = 60.0  # seconds from the last join until the network is as it will stay
     servers: ClassVar[int] = 0  # how many seats, from the first, are index servers
     mesh: ClassVar[bool] = True  # whether open links are what holds the network together
@@ -85,7 +86,7 @@ class Flood2001(Generation):
     name = "flood-2001"
     title = "plain flooding, ttl 7 (Gnutella 0.4)"
     codes = frozenset({b"QUER", b"HITS", b"SEEK", b"HELD"})
-    ttl = 7
+    ttl = 7  # whatever a node of today does
     _links: ClassVar[int] = 2  # dialled by each side, so that a node has four
     _messages: ClassVar[int] = 3_000_000  # of all queries together: minutes of work, and more than enough for a mean
 
