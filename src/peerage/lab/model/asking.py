@@ -9,8 +9,10 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from peerage.identity.keys import PeerId
 from peerage.lab.measure import Outcome
@@ -29,6 +31,11 @@ class Answer(NamedTuple):
     link: int
     records: int
     meant: bool
+    source: int = 0  # who answers
+
+
+Reader = Callable[[Answer], int]
+"""Returns how many of the records of an answer are new."""
 
 
 class Ask(NamedTuple):
@@ -48,17 +55,22 @@ class Link(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What one search may do."""
+    """What one search may do; `hosts`: about how many there are, 0: nobody knows; `found`: so many at its start."""
 
     wanted: int
     deadline: float
     ttl: int
+    hosts: int = 0
+    found: int = 0
 
 
 class Asking:
     """One search; its times are seconds from its start."""
 
-    def __init__(self, rules: FloodRules, bounds: Bounds, links: Sequence[Link], rng: random.Random) -> None:
+    def __init__(
+        self, rules: FloodRules, bounds: Bounds, links: Sequence[Link], rng: random.Random, read: Reader | None = None
+    ) -> None:
+        self._read = read or (lambda answer: answer.records)
         self._bounds = bounds
         self._links = links
         self._ttl = rules.max_ttl
@@ -66,13 +78,18 @@ class Asking:
         if rules.dynamic is not None:
             goal = Goal(bounds.wanted, min(bounds.ttl, rules.max_ttl), rules.table_depth, bounds.deadline)
             targets = [Target(_named(each.peer), each.degree, each.near) for each in links]
-            self._query = DynamicQuery(rules.dynamic, goal, targets, rng)
+            dynamic = rules.dynamic
+            if bounds.hosts:
+                dynamic = msgspec.structs.replace(dynamic, horizon=min(dynamic.horizon, bounds.hosts))
+            self._query = DynamicQuery(dynamic, goal, targets, rng)
         self._asked_at: dict[int, float] = {}
         self._arrived: list[Answer] = []
         self._next_step = 0.0
         self._last_step = False
-        self.over = False
-        self._found = 0
+        self.over = bounds.found >= bounds.wanted
+        self.ended = 0.0  # when it was over
+        self.news: list[Answer] = []  # answers with something new, in the order in which they came
+        self._found = bounds.found
         self._hops: int | None = None
         self._first: float | None = None
         self._last: float | None = None
@@ -91,6 +108,7 @@ class Asking:
     def run(self, until: float) -> Iterator[Ask]:
         """Do all that happens before a moment."""
         while self.next_event < until:
+            self.ended = self.next_event
             if self.next_event >= self._bounds.deadline:
                 self.over = True
             elif self._arrived and self._arrived[0].at <= self._next_step:
@@ -109,8 +127,11 @@ class Asking:
     def _take(self, answer: Answer) -> None:
         if self._query is not None and answer.link in self._asked_at:
             self._query.note_answer(answer.hops, answer.at - self._asked_at[answer.link])
-        room = self._bounds.wanted - self._found
-        self._found += min(answer.records, room)
+        fresh = min(self._read(answer), self._bounds.wanted - self._found)
+        if not fresh:
+            return
+        self.news.append(answer._replace(records=fresh))
+        self._found += fresh
         self._first = answer.at if self._first is None else self._first
         self._last = answer.at
         if answer.meant and self._hops is None:

@@ -42,6 +42,11 @@ class Contents:
         self._popular = int((self.copies[: self.ranked] >= popular_from(seats)).sum())
         self._stock = stock
 
+    @property
+    def held(self) -> Ints:
+        """How many items each seat holds."""
+        return self.items_of.lengths()
+
     def numbers_of(self, kind: Held) -> tuple[Ints, np.ndarray]:
         """Return the items of a class, and with what probability each is asked for."""
         first = {Held.POPULAR: 0, Held.RARE: self.ranked, Held.SINGLE: self.ranked + self._stock.rare}[kind]

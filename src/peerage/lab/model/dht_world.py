@@ -102,7 +102,7 @@ class _Round:
         self._queries = queries
         self._receipts = receipts
         self._searches = [world.search(query) for query in queries]
-        self._linked: list[set[int]] = [set() for _ in queries]  # to whom each asker has links
+        self._linked: list[set[int]] = [set() for _ in queries]  # to whom each asker has links: whom it has asked
         self._told: list[tuple[float, int, int, Told]] = []  # by time; the number keeps those of one time in order
         self._numbered = 0
         self._traffic = [Traffic() for _ in queries]
@@ -134,7 +134,6 @@ class _Round:
         targets = np.array([self._searches[place].target for place in begun], dtype=np.uint64)
         asking: list[_Asking] = []
         for place, seeds in zip(begun, self._world.table.closest(Asked(askers, targets, askers)), strict=True):
-            self._linked[place].update(seeds.tolist())  # links of the laboratory last
             asking += [_Asking(place, peer, now) for peer in self._searches[place].seed(seeds, now)]
         self._ask(asking)
 

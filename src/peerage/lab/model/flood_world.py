@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from peerage.lab.generations import Flood, Flood2001
 from peerage.lab.measure import Load
+from peerage.lab.model.asking import Bounds
 from peerage.lab.model.contents import Contents
 from peerage.lab.model.earth import Earth
 from peerage.lab.model.flooding import Batch
 from peerage.lab.model.keyword_tables import KeywordTables
-from peerage.lab.model.lists import Bools, Floats, Ints, Lists
+from peerage.lab.model.lists import Bools, Floats, Ints, Lists, within
 from peerage.lab.model.meshes import components, host_cache, mesh
 from peerage.lab.model.randomness import source
 from peerage.lab.model.sizes import FloodSizes, flood_sizes
@@ -33,6 +36,7 @@ class FloodWorld:
         classic = spec.generation == Flood2001.name
         rng = source(spec.seed, "network")
         self.rules = FloodRules.classic_2001() if classic else FloodRules()
+        self.by_holder = False
         self.ttl = Flood2001.ttl if classic else Flood.ttl
         self.peers = spec.peers
         self.wanted = spec.wanted
@@ -78,13 +82,18 @@ class FloodWorld:
         """Return whom it makes sense to ask with ttl 1, then with 2."""
         return self._tables.near(words)
 
-    def matching(self, query: Query) -> Ints:
-        """Return the items that answer a query."""
-        return self._contents.matching(*query.words)
+    def answers(self, query: Query) -> tuple[Ints, Ints, Bools]:
+        """Return who answers a query, with how many records, and whether the item that is meant is among them."""
+        _, holders = self._contents.holders.expand(self._contents.matching(*query.words))
+        peers, counts = np.unique(holders, return_counts=True)
+        return peers, counts, within(self._contents.holders.row(query.item), peers)
 
-    def holders(self, item: int) -> Ints:
-        """Return who answers with an item."""
-        return self._contents.holders.row(item)
+    def bounds(self, query: Query) -> Bounds:  # noqa: ARG002 -- the same for all
+        """Return what a search may do."""
+        return Bounds(self.wanted, self.deadline, self.ttl)
+
+    def reader(self, query: Query) -> None:
+        """A record is told by its holder only."""
 
     def links(self, peer: int) -> Ints:
         """Return the neighbours of one."""

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 
 from peerage.lab.census import Traffic
-from peerage.lab.model.asking import Answer, Asking, Bounds, Link
+from peerage.lab.model.asking import Answer, Asking, Bounds, Link, Reader
 from peerage.lab.model.lists import Bools, Floats, Ints
 from peerage.lab.model.sizes import FloodSizes
-from peerage.lab.model.tally import Done, Receipts
+from peerage.lab.model.tally import Done, Receipts, SomeReceipts
 from peerage.lab.model.workload import Query
 from peerage.overlay.flood.state import FloodRules
 
@@ -49,9 +49,7 @@ class Waters(Protocol):
     rules: FloodRules
     peers: int
     seed: int
-    wanted: int
-    deadline: float
-    ttl: int
+    by_holder: bool  # whether there is an answer for each holder, or one for all who are at one peer
     stride: float  # seconds over the shortest link
     sizes: FloodSizes
 
@@ -62,11 +60,14 @@ class Waters(Protocol):
     def near(self, words: tuple[int, int]) -> list[Ints]:
         """Return whom it makes sense to ask with ttl 1, then with 2."""
 
-    def matching(self, query: Query) -> Ints:
-        """Return the items that answer a query."""
+    def answers(self, query: Query) -> tuple[Ints, Ints, Bools]:
+        """Return who answers a query, with how many records, and whether the item that is meant is among them."""
 
-    def holders(self, item: int) -> Ints:
-        """Return who answers with an item."""
+    def bounds(self, query: Query) -> Bounds:
+        """Return what a search may do."""
+
+    def reader(self, query: Query) -> Reader | None:
+        """Return what reads the answers of a search, where a record may come from several."""
 
     def links(self, peer: int) -> Ints:
         """Return the neighbours of one."""
@@ -84,7 +85,7 @@ class Waters(Protocol):
 class Batch:
     """Some queries, from their first message to their last; a cell is one query at one peer."""
 
-    def __init__(self, world: Waters, queries: Sequence[Query], receipts: Receipts) -> None:
+    def __init__(self, world: Waters, queries: Sequence[Query], receipts: Receipts | SomeReceipts) -> None:
         self._world = world
         self._rules: FloodRules = world.rules
         self._peers = world.peers
@@ -112,15 +113,18 @@ class Batch:
             self._number = max(self._number + 1, self._next_stride())
         return [self._done(place, query) for place, query in enumerate(self._queries)]
 
+    def news(self) -> list[tuple[float, list[Answer]]]:
+        """Return of each search when it ended, and the answers that brought something new."""
+        return [(asking.ended, asking.news) for asking in self._askings]
+
     # --- who asks -----------------------------------------------------------------------------------------------------
 
     def _begin(self, place: int, query: Query) -> Asking:
         world, base = self._world, place * self._peers
         for level, peers in reversed(list(enumerate(world.near(query.words), 1))):
             self._near[base + peers] = level
-        for item in world.matching(query):
-            self._records[base + world.holders(item)] += 1
-        self._records[base + world.holders(query.item)] |= _MEANT
+        answering, records, meant = world.answers(query)
+        self._records[base + answering] = records.clip(max=_MEANT - 1) + _MEANT * meant
         self._seen[base + query.asker] = _ASKER
         far = world.depth + 1
         links = [
@@ -128,7 +132,7 @@ class Batch:
             for peer in world.links(query.asker)
         ]
         rng = random.Random(f"asking {world.seed} {query.number}")  # noqa: S311 -- a simulation, not a secret
-        return Asking(self._rules, Bounds(world.wanted, world.deadline, world.ttl), links, rng)
+        return Asking(self._rules, world.bounds(query), links, rng, world.reader(query))
 
     def _ask_before(self, until: float) -> None:
         cells, times, sources, ttls = [], [], [], []
@@ -208,6 +212,7 @@ class Batch:
         records = self._records[cells] & ~np.uint8(_MEANT)
         meant = self._records[cells] >= _MEANT
         at = cells - places * self._peers
+        parts = records.astype(np.int64) if self._world.by_holder else np.ones(len(cells), dtype=np.int64)
         hops = np.zeros(len(cells), dtype=np.int64)
         links = at.copy()
         under_way = np.arange(len(cells))
@@ -219,12 +224,12 @@ class Batch:
             times[under_way] += self._world.latency(here, there)
             hops[under_way] += 1
             at[under_way] = there
-            self._receipts.note(there)
+            self._receipts.note(np.repeat(there, parts[under_way]))
             under_way = under_way[there != askers[under_way]]
-        self._answers += np.bincount(places, hops, minlength=len(self._queries)).astype(np.int64)
+        self._answers += np.bincount(places, hops * parts, minlength=len(self._queries)).astype(np.int64)
         self._carried += np.bincount(places, hops * records, minlength=len(self._queries)).astype(np.int64)
         for place, *answer in zip(
-            *(each.tolist() for each in (places, times, hops, links, records, meant)), strict=True
+            *(each.tolist() for each in (places, times, hops, links, records, meant, cells % self._peers)), strict=True
         ):
             self._askings[place].offer(Answer(*answer))
 

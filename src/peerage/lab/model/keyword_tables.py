@@ -8,11 +8,10 @@ Invariant: whoever can answer is never left out (no false negatives).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from peerage.lab.model.contents import Contents
 from peerage.lab.model.lists import Bools, Ints, Lists, distinct
 from peerage.lab.model.randomness import scrambled
 from peerage.overlay.keywords import MIN_BITS, KeywordBag
@@ -22,14 +21,38 @@ _EXTENSIONS: Final = 4  # kinds of files: a word of the name, too
 _CACHED: Final = 64  # words; common ones come again and again
 
 
+class Shelves(Protocol):
+    """What tables are made of: words and items by number, who answers with an item, and how many each answers with."""
+
+    @property
+    def vocabulary(self) -> int:
+        """How many words there are."""
+
+    @property
+    def count(self) -> int:
+        """How many items."""
+
+    @property
+    def with_word(self) -> Lists:
+        """The items with each word."""
+
+    @property
+    def holders(self) -> Lists:
+        """Who answers with each item."""
+
+    @property
+    def held(self) -> Ints:
+        """With how many items each answers."""
+
+
 class KeywordTables:
     """The tables of all peers, level by level, over one network."""
 
-    def __init__(self, contents: Contents, network: Lists, depth: int) -> None:
+    def __init__(self, contents: Shelves, network: Lists, depth: int) -> None:
         self.depth = depth
         self._contents = contents
         self._network = network
-        self._bits = _bits_of(contents.items_of.lengths())
+        self._bits = _bits_of(contents.held)
         numbers = scrambled(np.arange(contents.vocabulary + contents.count) + 1) >> np.uint64(_NUMBER_BITS)
         words, locators = numbers[: contents.vocabulary], numbers[contents.vocabulary :]
         self._numbers = words.astype(np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from peerage.lab.generations import Dht, Index, Index1999
+from peerage.lab.generations import Dht, Index, Index1999, Supernode
 from peerage.lab.measure import Load
 from peerage.lab.model.contents import Contents
 from peerage.lab.model.dht_world import DhtWorld
@@ -16,6 +16,7 @@ from peerage.lab.model.flood_world import FloodWorld
 from peerage.lab.model.index_world import IndexWorld
 from peerage.lab.model.lists import Bools
 from peerage.lab.model.spec import ModelSpec
+from peerage.lab.model.supernode_world import SupernodeWorld
 from peerage.lab.model.tally import Done, Receipts
 from peerage.lab.model.workload import Query
 
@@ -43,4 +44,6 @@ def world_of(spec: ModelSpec, contents: Contents, alive: Bools) -> ModelWorld:
         return IndexWorld(spec, contents, alive)
     if spec.generation == Dht.name:
         return DhtWorld(spec, contents, alive)
+    if spec.generation == Supernode.name:
+        return SupernodeWorld(spec, contents, alive)
     return FloodWorld(spec, contents, alive)

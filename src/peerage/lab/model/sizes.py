@@ -27,6 +27,7 @@ from peerage.overlay.flood.messages import QUESTION_ID_BYTES, FindRecords, Recor
 from peerage.overlay.index.messages import Answered, AskIndex, HolderAnswer
 from peerage.overlay.index.rules import IndexRules
 from peerage.overlay.index.signed import TAG_BYTES, Lease
+from peerage.overlay.supernode.messages import AskSupernode, RecordsOf, RecordsTold
 from peerage.wire.frame import HEADER_BYTES
 from peerage.wire.message import encode
 
@@ -69,6 +70,15 @@ class _Specimens(NamedTuple):
     record: float
     text: str
     raw: bytes
+
+
+class SupernodeSizes(NamedTuple):
+    """Of a leaf's question, of a part without records, of a record in it, and of the end of an answer."""
+
+    question: float
+    part: float
+    record: float
+    end: float
 
 
 @cache
@@ -118,6 +128,15 @@ def index_sizes() -> IndexSizes:
     two = len(encode(Answered((HolderAnswer(lease, addresses, (some.raw, some.raw)),))))
     question = len(encode(AskIndex(some.text, _WANTED)))
     return IndexSizes(question, bare, one - bare - (two - one), two - one, HEADER_BYTES + 1)
+
+
+def supernode_sizes() -> SupernodeSizes:
+    """Return those of what leaves and supernodes say to each other."""
+    some = _specimens()
+    one = RecordsOf(0, (Address(_HOST, _PORT),), (some.raw,))
+    bare, full = len(encode(RecordsTold(()))), len(encode(RecordsTold((one,))))
+    question = len(encode(AskSupernode(some.text, _WANTED, 10.0)))
+    return SupernodeSizes(question, bare, full - bare, HEADER_BYTES + 1)
 
 
 def _encode_lease(key: PeerKey, tags: tuple[bytes, ...]) -> bytes:

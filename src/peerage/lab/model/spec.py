@@ -19,7 +19,7 @@ from peerage.lab.measure import KINDS
 INSTALL: Final = 'install it with: pip install "peerage[lab]"'
 MOST_PEERS: Final = 20_000_000  # arrays of 2 GB; beyond that seats no longer fit the numbers that they are kept in
 
-GENERATIONS: Final = ("index-1999", "index", "flood-2001", "flood", "dht")
+GENERATIONS: Final = ("index-1999", "index", "flood-2001", "flood", "supernode", "dht")
 """What there is a model of, in the order of history."""
 
 

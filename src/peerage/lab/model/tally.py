@@ -66,6 +66,18 @@ class Receipts:
         return who, self._counts[who]
 
 
+class SomeReceipts:
+    """Counts what some of all peers receive, who are numbered among themselves."""
+
+    def __init__(self, receipts: Receipts, peers: Ints) -> None:
+        self._receipts = receipts
+        self._peers = peers
+
+    def note(self, receivers: Ints) -> None:
+        """Each of these received a message."""
+        self._receipts.note(self._peers[receivers])
+
+
 def kinds_of(done: Iterable[Done]) -> list[KindResult]:
     """Return the results for each class of items."""
     listed = list(done)

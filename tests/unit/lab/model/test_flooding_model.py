@@ -10,7 +10,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from peerage.lab.model.asking import Answer, Asking, Bounds, Link
+from peerage.lab.model.asking import Answer, Asking, Link
 from peerage.lab.model.contents import Contents
 from peerage.lab.model.flood_world import FloodWorld
 from peerage.lab.model.flooding import Batch
@@ -27,8 +27,9 @@ class OneByOne:
         self.near = {
             int(p): level for level, peers in reversed([*enumerate(world.near(query.words), 1)]) for p in peers
         }
-        self.records = Counter(int(p) for item in world.matching(query) for p in world.holders(item))
-        self.meant = set(world.holders(query.item).tolist())
+        answering, records, meant = (each.tolist() for each in world.answers(query))
+        self.records = dict(zip(answering, records, strict=True))
+        self.meant = {peer for peer, has in zip(answering, meant, strict=True) if has}
         self.seen: dict[int, int] = {}
         self.back: dict[int, int] = {}
         self.heap: list = []
@@ -47,7 +48,7 @@ class OneByOne:
             for p in world.links(query.asker)
         ]
         rng = random.Random(f"asking {world.seed} {query.number}")
-        asking = Asking(world.rules, Bounds(world.wanted, world.deadline, world.ttl), links, rng)
+        asking = Asking(world.rules, world.bounds(query), links, rng)
         while self.heap or not asking.over:
             until = self.heap[0][0] if self.heap else float("inf")
             if asking.next_event < until:
@@ -72,7 +73,7 @@ class OneByOne:
             if ttl - 1 <= world.rules.table_depth and self.near.get(other, 99) > ttl - 1:
                 continue
             self.send(here, other, ttl - 1, now)
-        if not before and self.records[here]:
+        if not before and self.records.get(here):
             at, hops, last, where = now, 0, here, here
             while where != self.query.asker:
                 following = self.back[where]
