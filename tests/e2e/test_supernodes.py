@@ -16,7 +16,7 @@ NODES = 30
 AT_ONCE = 6  # starts: each costs a second of processor time
 PATIENCE = 120.0
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 class Process:

@@ -31,14 +31,19 @@ _MOST_DOUBLINGS = 10
 class KnownSupernode:
     """One of them; `met`: a link has proved that it is one."""
 
-    __slots__ = ("addresses", "failures", "met", "peer_id", "retry_at")
+    __slots__ = ("addresses", "failures", "homes", "met", "peer_id", "retry_at")
 
     def __init__(self, peer_id: PeerId, addresses: tuple[Address, ...]) -> None:
         self.peer_id = peer_id
-        self.addresses = addresses
+        self.move(addresses)
         self.met = False
         self.failures = 0  # in a row
         self.retry_at = 0.0
+
+    def move(self, addresses: Iterable[Address]) -> None:
+        """It can be dialled there."""
+        self.addresses = tuple(dict.fromkeys(addresses))[:MAX_ADDRESSES]
+        self.homes = subnets_of(self.addresses)
 
 
 class KnownSupernodes:
@@ -68,7 +73,7 @@ class KnownSupernodes:
             return False
         if self._is_crowded(told.addresses) or not self._make_room(met=False):
             return False
-        self._known[told.peer_id] = KnownSupernode(told.peer_id, told.addresses[:MAX_ADDRESSES])
+        self._known[told.peer_id] = KnownSupernode(told.peer_id, told.addresses)
         return True
 
     def met(self, told: SupernodeAt) -> None:
@@ -80,7 +85,8 @@ class KnownSupernodes:
             if not self._make_room(met=True):
                 return
             known = self._known[told.peer_id] = KnownSupernode(told.peer_id, ())
-        known.addresses = tuple(dict.fromkeys((*told.addresses, *known.addresses)))[:MAX_ADDRESSES]
+        if told.addresses != known.addresses[: len(told.addresses)]:
+            known.move((*told.addresses, *known.addresses))
         known.met, known.failures, known.retry_at = True, 0, 0.0
 
     def failed(self, peer_id: PeerId, now: float) -> None:
@@ -139,7 +145,7 @@ class KnownSupernodes:
         homes = set(subnets_of(addresses))
         if not homes:
             return False
-        near = sum(not homes.isdisjoint(subnets_of(each.addresses)) for each in self._known.values())
+        near = sum(not homes.isdisjoint(each.homes) for each in self._known.values())
         return near >= self.per_subnet
 
     def _make_room(self, *, met: bool) -> bool:
