@@ -144,3 +144,24 @@ def test_however_it_goes_it_ends_and_never_asks_twice(links, wanted, max_ttl, fo
         pytest.fail("it did not end")
     if found < wanted and query.hosts < QueryRules().horizon:
         assert all(asked.get(target.link, 0) == max_ttl for target in made if target.near <= max_ttl)
+
+
+def test_where_all_are_linked_those_whose_tables_match_are_asked_and_nobody_twice():
+    query = dynamic(targets(1, 2, 1, 2, 1, 1, 1), depth=1, probes=3, horizon=8)
+    first, second = query.next(0, 0.0), query.next(1, 1.0)
+    assert ttls(first) == [1, 1, 1]
+    assert ttls(second) == [1, 1]
+    asked = {link for step in (first, second) for link, _ in step.asks}
+    assert asked == {peer(0), peer(2), peer(4), peer(5), peer(6)}
+    assert query.next(1, 2.0) is None
+
+
+def test_where_all_are_linked_and_nothing_was_found_the_others_are_asked_in_spite_of_their_tables():
+    query = dynamic(targets(1, 2, 2), depth=1, horizon=4)
+    assert ttls(query.next(0, 0.0)) == [1]
+    assert {link for link, _ in query.next(0, 1.0).asks} == {peer(1), peer(2)}
+    assert query.next(0, 2.0) is None
+
+
+def test_with_nobody_linked_and_nobody_there_nobody_is_asked():
+    assert dynamic([], horizon=1).next(0, 0.0) is None
