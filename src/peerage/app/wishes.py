@@ -124,7 +124,7 @@ class Wishes(Service):
         """Begin to download what is new, as far as the wish allows it: best match first, and whole files only."""
         for found in fresh:
             size = found.hit.size
-            if found.hit.type == "folder" or not 0 < size <= wish.get_bytes - wish.got_bytes:
+            if found.hit.type == "folder" or not 0 < size <= wish.get_bytes - wish.got_bytes or _is_suspect(found.hit):
                 continue
             try:
                 await self._get(found.hit)
@@ -144,6 +144,11 @@ class Wishes(Service):
 
     def _now(self) -> float:
         return self.peer.clock.time()
+
+
+def _is_suspect(hit: models.Hit) -> bool:
+    """Whether something speaks against a hit; then nobody downloads it without having looked."""
+    return hit.trust is not None and hit.trust.standing != "show"
 
 
 def _view(wish: SavedWish) -> views.Wish:

@@ -133,3 +133,17 @@ async def test_votes_over_the_api(api: Api, node: Node, files: Path) -> None:
     assert (await api.http.post("votes/followed", json={"peer": other})).json() == [other]
     assert (await api.http.get("votes/followed")).json() == [other]
     assert (await api.http.post("votes/followed", json={"peer": other, "follow": False})).json() == []
+
+
+async def test_what_votes_speak_against_is_not_downloaded_by_itself(open_node: OpenNode, files: Path) -> None:
+    one, two = await met(open_node, "one", "two")
+    await one.share(files)
+    hits = await found(two, "song", 2)
+    fake = next(hit for hit in hits if hit.name == "second song.ogg")
+    await two.opinions.vote(fake.content_id, "fake")
+    wish = await two.wishes.add("song", get_bytes=10_000_000)
+    async with asyncio.timeout(30):
+        while two.wishes.all()[0].searched is None or two.wishes.busy:
+            await asyncio.sleep(0.01)
+    loaded = {each.hit.name: each.downloaded for each in two.wishes.results(wish.id)}
+    assert loaded == {"first song.mp3": True, "second song.ogg": False}
