@@ -46,6 +46,7 @@ class Home:
         self.config_file = path / "config.toml"
         self.key_file = path / "identity.key"
         self.token_file = path / "api.token"
+        self.keys_file = path / "api.keys"
         self.lock_file = path / "lock"
         self.daemon_file = path / "daemon.json"
         self.log_file = path / "log"

@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import uvicorn
 
+from peerage.app.access import Access
 from peerage.app.api.application import build
 from peerage.app.api.control import Control
+from peerage.app.api.guard import Door
 from peerage.app.config import Config
+from peerage.app.keys_book import KeyBook
 from peerage.app.node import Node
 from peerage.errors import ConfigError
 from peerage.identity.address import Address, literal_ip, parse_address
@@ -48,8 +52,11 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
 
     Raises ConfigError when the address is not of this computer or taken; the default port gives way to a free one.
     """
+    book = KeyBook(node.home.keys_file)
+    await node.peer.in_thread(book.load)
+    access = Access(node.home.token(), book, time.monotonic)
     settings = uvicorn.Config(
-        build(node, node.home.token(), control),
+        build(node, access, control, Door()),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,10 +1,11 @@
 """The local API: everything the node can do, over HTTP on 127.0.0.1.
 
-Every route needs `Authorization: Bearer TOKEN` (the token is in the home folder, see `app/home.py`), a Host header that
-names a loopback address, and no foreign Origin. Bodies are JSON, at most 256 KiB. An answer that is not a success
-has a `Problem` as its body: 400 bad input, 401 no or a wrong token, 403 wrong Host or Origin, 404 no such thing, 405
-wrong method, 409 not in this state, 413 body too large, 502 another peer failed, 503 a limit was reached, 507 the disk
-refused.
+Every route but login needs `Authorization: Bearer TOKEN` (the owner's token in the home folder, or a key) or the cookie
+of a session, a Host header that names a loopback address, and no foreign Origin; what each role may do is in
+`permissions.py`. Bodies are JSON, at most 256 KiB. An answer that is not a success has a `Problem` as its body: 400 bad
+input, 401 no or a wrong token, 403 wrong Host or Origin, or not for this role, 404 no such thing, 405 wrong method, 409
+not in this state, 413 body too large, 429 too many requests or guesses, 502 another peer failed, 503 a limit was
+reached, 507 the disk refused.
 
 Streams (marked ~) are JSON lines (`application/x-ndjson`), one tagged object a line; with `Accept: text/event-stream`
 the same objects come as server-sent events, whose `event` is the tag. A problem before the first line has its own
@@ -17,6 +18,16 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/events?kinds=K,K&after=ID    what changes in this node: NodeEvents of `event_models.py`, always as
                                                   server-sent events; goes on behind Last-Event-ID
+
+    GET    /enter?code=C                        303 with the cookie of a session; C: of a link that was just made
+    POST   /api/v1/link                         EntranceLink, status 201
+    POST   /api/v1/login            LoginBody   Done, with the cookie of a session
+    POST   /api/v1/leave                        Done; the session ends
+    GET    /api/v1/me                           Me: who asks, and what he may do
+    GET    /api/v1/keys                         list[KeyEntry]; their bodies are in `access_models.py`
+    POST   /api/v1/keys               KeyBody   NewKey, status 201; it is shown this once
+    POST   /api/v1/keys/remove  RemoveKeyBody   KeyEntry
+    POST   /api/v1/keys/password PasswordBody   Done
 
     GET    /api/v1/shares                       list[Share]
     POST   /api/v1/shares            ShareBody  ~ ShareProgress..., then Shared or ShareFailed for each path

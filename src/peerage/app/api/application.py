@@ -14,9 +14,11 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from peerage.app.access import Access
 from peerage.app.api import problems
+from peerage.app.api.access_routes import check_permission
 from peerage.app.api.control import Control
-from peerage.app.api.guard import MAX_BODY, AsgiApp, Guard
+from peerage.app.api.guard import MAX_BODY, AsgiApp, Door, Guard
 from peerage.app.api.routes import ROUTES
 from peerage.app.node import Node
 from peerage.errors import PeerageError
@@ -24,19 +26,21 @@ from peerage.errors import PeerageError
 ROOT: Final = "/api/v1"
 
 
-def build(node: Node, token: str, control: Control) -> AsgiApp:
-    """Return the API of a node; `control` is told when it is asked to stop."""
-    return Guard(build_open(node, control), token)  # type: ignore[arg-type]  # Litestar names its events more narrowly
+def build(node: Node, access: Access, control: Control, door: Door) -> AsgiApp:
+    """Return the API of a node as it stands at one door; `control` is told when it is asked to stop."""
+    return Guard(build_open(node, access, control), access, door)  # type: ignore[arg-type]  # Litestar names its events more narrowly
 
 
-def build_open(node: Node, control: Control) -> Litestar:
+def build_open(node: Node, access: Access, control: Control) -> Litestar:
     """Return the API without its guard, for what looks at its description only."""
     return Litestar(
         route_handlers=[Router(ROOT, route_handlers=list(ROUTES))],
         dependencies={
             "node": Provide(lambda: node, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
             "control": Provide(lambda: control, sync_to_thread=False),
         },
+        guards=[check_permission],
         exception_handlers={
             PeerageError: problems.on_peerage_error,
             HTTPException: problems.on_http_error,

@@ -11,6 +11,7 @@ from typing import Any, Final
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
+from peerage.app.access import TooManyError, UnknownVisitorError
 from peerage.app.api.models import Problem
 from peerage.app.naming import UnknownNameError
 from peerage.errors import (
@@ -30,6 +31,8 @@ log = logging.getLogger("peerage.api")
 # The first class that fits counts.
 _STATUS: Final[tuple[tuple[type[PeerageError], int], ...]] = (
     (UnknownNameError, 404),
+    (UnknownVisitorError, 401),
+    (TooManyError, 429),
     (QueryError, 400),
     (AddressError, 400),
     (LocalError, 409),

@@ -16,6 +16,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from peerage.app.api import models
+from peerage.app.api.access_routes import ROUTES as ACCESS_ROUTES
+from peerage.app.api.access_routes import check_paths
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
@@ -101,6 +103,7 @@ async def shares(node: TheNode) -> list[models.Share]:
 @post("/shares", status_code=200, responses=_stream_of(models.ShareEvent))
 async def share(node: TheNode, request: AnyRequest, data: JSONBody[models.ShareBody]) -> EventStream:
     """Share files and folders, and tell how hashing goes."""
+    await node.peer.in_thread(check_paths, request, node, data.paths)
     return EventStream(node.sharing.share_all(data.paths, data.visibility), request)
 
 
@@ -153,8 +156,9 @@ def transfers(node: TheNode) -> list[models.Transfer]:
 
 
 @post("/transfers")
-async def fetch(node: TheNode, data: JSONBody[models.GetBody]) -> models.Transfer:
+async def fetch(node: TheNode, request: AnyRequest, data: JSONBody[models.GetBody]) -> models.Transfer:
     """Begin a download, or go on with one."""
+    await node.peer.in_thread(check_paths, request, node, [data.into])
     return node.fetching.view(await node.get(data.target, data.into, only=data.only))
 
 
@@ -250,6 +254,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(shares, share, unshare, link, search),
     *(transfers, fetch, transfer, progress, pause, resume, cancel, prioritise),
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
+    *ACCESS_ROUTES,
     *CONTENT_ROUTES,
     *EVENT_ROUTES,
     *WISH_ROUTES,

@@ -50,13 +50,15 @@ _MODULES: Final = {
     "friend": "peers",
     "ban": "peers",
     "limits": "transfers",
+    "ui": "access",
+    "keys": "access",
     "demo": "demo",
     "lab": "lab",
     "completion": "completion",
 }
 """Every command and the module that holds it, as a function of the same name, in the order of the help."""
 _SETTINGS: Final = {"search": {"ignore_unknown_options": True}}  # -word leaves hits out, it is no option
-_GROUPS: Final = frozenset({"lab", "wish"})  # modules with a `group` of commands of their own
+_GROUPS: Final = frozenset({"keys", "lab", "wish"})  # modules with a `group` of commands of their own
 _RENAMED: Final = {"id": "show_id"}  # where the name of a command is taken in Python
 
 

@@ -31,11 +31,13 @@ COMMANDS = [
     "friend",
     "ban",
     "limits",
+    "ui",
+    "keys",
     "demo",
     "lab",
     "completion",
 ]
-GROUPS = {"lab", "wish"}  # commands with commands of their own
+GROUPS = {"keys", "lab", "wish"}  # commands with commands of their own
 
 
 @pytest.fixture
