@@ -38,6 +38,7 @@ class Linking:
         self._task: asyncio.Task[None] | None = None
         self.backbone = Backbone(around.rules, around.peer.rng)
         self.on_change: Callable[[], None] = lambda: None
+        self.on_end: Callable[[PeerConnection], None] = lambda _connection: None  # a link is none any more, and goes on
 
     def begin(self) -> None:
         """Be linked from now on."""
@@ -154,7 +155,7 @@ class Linking:
         accepted, out = self.backbone.take(peer_id, connection.remote, message.load)
         if out is not None:
             self._around.send(out, Unpair(over=False))
-            self._peer.release(out, _HOLD)
+            self._remove(out)
         if accepted and not known:
             self._began(peer_id)
         return Paired(accepted=accepted, load=self._own_load(), others=others)
@@ -172,6 +173,9 @@ class Linking:
         self._links = None
         self.backbone.remove(peer_id)
         self._peer.release(peer_id, _HOLD)
+        connection = self._peer.connection_to(peer_id)
+        if connection is not None:
+            self.on_end(connection)
 
     def note_told(self, connection: PeerConnection, told: Iterable[SupernodeAt]) -> None:
         """Another supernode tells of some: that says how many there are."""

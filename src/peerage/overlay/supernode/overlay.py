@@ -254,6 +254,7 @@ class SupernodeOverlay(Overlay):
         self._serving.on_change = self._leaves_changed
         self._serving.has_room_elsewhere = lambda: bool(self._linking.backbone.with_room())
         self._linking.on_change = self._engine.look
+        self._linking.on_end = self._engine.link_down
         self._attaching.on_change = self._uplinks_changed
         self._attaching.on_left = self._serving.drop
         self._attaching.on_told = self._linking.note_told

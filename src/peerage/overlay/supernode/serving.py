@@ -121,6 +121,8 @@ class Serving:
         book, index = self.book, self._index
         if book is None or index is None:
             return Attached(accepted=False, count=0, digest=0, others=others)
+        if not book.may_ask(connection.peer_id, self._around.now()):
+            self._deny(Denied.QUERIES)
         leaf = book.admit(connection.peer_id, connection.remote)
         if isinstance(leaf, Denied):
             self._peer.metrics.count("supernode_denied", leaf)

@@ -9,12 +9,22 @@ import pytest
 from overlay_world import content_of, record
 from supernode_world import RULES, run_world, until
 
+from peerage.catalogue.query_parser import parse
 from peerage.catalogue.record import Visibility, encode
 from peerage.errors import LimitError, RefusedError
 from peerage.overlay.base import LocateRequest, SearchRequest
+from peerage.overlay.keywords import need_of
 from peerage.overlay.locators import locator_of
 from peerage.overlay.supernode import Role, Setting, SupernodeOverlay
-from peerage.overlay.supernode.messages import AskSupernode, Attach, HandOver, RecordsOf, RecordsTold, WhereSupernodes
+from peerage.overlay.supernode.messages import (
+    AskSupernode,
+    Attach,
+    HandOver,
+    RecordsOf,
+    RecordsTold,
+    Unpair,
+    WhereSupernodes,
+)
 
 _NOBODY = Setting(reachable=lambda: False)
 
@@ -359,5 +369,41 @@ def test_nothing_is_found_by_nobody():
         assert await alone.search("blue") == []
         async with alone.overlay.locate(LocateRequest(content_id=bytes(32))) as search:
             assert [each async for each in search] == []
+
+    run_world(main)
+
+
+def test_supernodes_that_were_parted_and_meet_again_know_each_others_tables():
+    async def main(world):
+        (one, two), (holder,) = await world.settled(2, 1)
+        uplinks = {node.peer.peer_id: node for node in (one, two)}
+        keeper = uplinks[next(iter(uplinks_of(holder)))]
+        other = two if keeper is one else one
+        await asyncio.sleep(5)
+        other.overlay._linking._around.send(keeper.peer.peer_id, Unpair(over=False))
+        other.overlay._linking._remove(keeper.peer.peer_id)
+        for here, there in ((one, two), (two, one)):
+            here.overlay._around.known.is_full(there.peer.peer_id, asyncio.get_running_loop().time())
+        await asyncio.sleep(1)
+        await holder.share("Blue Train.flac")
+        await asyncio.sleep(10)
+        assert other.overlay._linking.links() == []
+        await asyncio.sleep(150)
+        assert other.overlay.supernodes == keeper.overlay.supernodes == 1
+        book = other.overlay._engine._book
+        assert book.near(keeper.peer.peer_id, need_of(parse("blue train"))) == 1
+        assert book.near(keeper.peer.peer_id, need_of(parse("red train"))) > 1
+
+    run_world(main)
+
+
+def test_who_attaches_again_and_again_is_refused():
+    async def main(world):
+        rules = msgspec.structs.replace(RULES, queries_burst=5.0)
+        (supernode,), (leaf,) = await world.settled(1, 1, rules)
+        link = leaf.peer.connection_to(supernode.peer.peer_id)
+        attaching = [link.request(Attach((), capable=False, fresh=True)) for _ in range(20)]
+        outcomes = await asyncio.gather(*attaching, return_exceptions=True)
+        assert sum(isinstance(outcome, LimitError) for outcome in outcomes) >= 15
 
     run_world(main)
