@@ -39,6 +39,15 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = UPLOAD_SLOTS
 
 
+class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The API for other computers: where, with which certificate and key (PEM files), and under which names."""
+
+    listen: str = ""
+    certificate: str = ""
+    key: str = ""
+    names: list[str] = []
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much the daemon writes to its log file."""
 
@@ -62,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     classic: str = ""
     classic_connect: list[str] = []
     limits: LimitSettings = LimitSettings()
+    remote: RemoteSettings = RemoteSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -122,6 +132,15 @@ TEMPLATE: Final = f"""\
 # up = 0
 # How many peers are served at once; the others wait for their turn.
 # upload_slots = {UPLOAD_SLOTS}
+
+[remote]
+# Where other computers reach the API and the web page, HOST:PORT; "" is nowhere. It needs a certificate and its key, as
+# PEM files, and a password: "peerage keys password". See docs/api.md.
+# listen = ""
+# certificate = ""
+# key = ""
+# What other computers call this one, besides its addresses: ["node.example.org"].
+# names = []
 
 [log]
 # debug, info, warning or error. The log is in the file "log" of this folder.
@@ -186,7 +205,12 @@ def change(path: Path, settings: LimitSettings) -> None:
 
 # --- inside -----------------------------------------------------------------------------------------------------
 
-_SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {"": Config, "limits": LimitSettings, "log": LogSettings}
+_SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
+    "": Config,
+    "limits": LimitSettings,
+    "remote": RemoteSettings,
+    "log": LogSettings,
+}
 
 
 class _Source(msgspec.Struct, frozen=True):

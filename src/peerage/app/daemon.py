@@ -19,11 +19,11 @@ import msgspec
 
 from peerage.app.api.control import Control
 from peerage.app.api.models import Status
-from peerage.app.config import Config
+from peerage.app.config import Config, RemoteSettings
 from peerage.app.home import DaemonInfo, Home
 from peerage.app.logs import logging_to
 from peerage.app.node import Node
-from peerage.app.serving import check_api_address, serve_api
+from peerage.app.serving import check_addresses, serve_api
 from peerage.errors import ConfigError, PeerageError
 from peerage.identity.network import Network
 
@@ -44,7 +44,7 @@ class DaemonOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: DaemonOptions, ready: Ready) -> None:
     """Run a daemon in this process until it is told to stop; `ready` hears when it is up. Raises why it cannot."""
-    check_api_address(options.config.api)
+    check_addresses(options.home, options.config)
     _run_in_loop(_serve(options, ready))
 
 
@@ -53,7 +53,7 @@ def detach(options: DaemonOptions) -> Status:
 
     Call it before any thread or event loop was started: the process forks.
     """
-    check_api_address(options.config.api)
+    check_addresses(options.home, options.config)
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
@@ -65,7 +65,7 @@ def detach(options: DaemonOptions) -> Status:
 @asynccontextmanager
 async def temporary(home: Home, config: Config | None = None) -> AsyncIterator[DaemonInfo]:
     """Run the node of a home with its API for the duration of the block, on a free port; for single commands."""
-    chosen = msgspec.structs.replace(config or home.config(), api="127.0.0.1:0")
+    chosen = msgspec.structs.replace(config or home.config(), api="127.0.0.1:0", remote=RemoteSettings())
     async with Node.open(home, config=chosen) as node, serve_api(node, chosen.api, Control()) as address:
         info = DaemonInfo(pid=os.getpid(), api=str(address), started=time.time())
         home.announce(info)

@@ -32,6 +32,7 @@ async def status_of(node: Node) -> models.Status:
         peer_id=node.peer_id,
         listen=str(listening[0]) if listening else "",
         api=node.api,
+        remote=node.remote,
         network=node.network.name,
         private=node.network.private,
         peers=len(peer.neighbours()),

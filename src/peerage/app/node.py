@@ -84,6 +84,7 @@ class Node:
         self.config = config
         self.network = network
         self.api = ""  # where the local API listens; set by who serves it
+        self.remote = ""  # and where it does for other computers
         self.notices: list[str] = []
         self.started = time.time()
         self.events = EventHub(f"{self.started:.0f}")

@@ -1,7 +1,7 @@
 """Serves the local API inside the node's own event loop.
 
-Invariant: it listens on this computer only; when the block ends nothing of it is left, and streams that clients still
-hold open do not keep it.
+Invariant: it listens on this computer only, unless the owner has given it a certificate and a password; when the block
+ends nothing of it is left, and streams that clients still hold open do not keep it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -19,8 +21,9 @@ import uvicorn
 from peerage.app.access import Access
 from peerage.app.api.application import build
 from peerage.app.api.control import Control
-from peerage.app.api.guard import Door
-from peerage.app.config import Config
+from peerage.app.api.guard import AsgiApp, Door
+from peerage.app.config import Config, RemoteSettings
+from peerage.app.home import Home
 from peerage.app.keys_book import KeyBook
 from peerage.app.node import Node
 from peerage.errors import ConfigError
@@ -50,39 +53,33 @@ class _Server(uvicorn.Server):
 async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[Address]:
     """Serve the API of a node at `wanted` (HOST:PORT) for the duration of the block; gives where it is.
 
-    Raises ConfigError when the address is not of this computer or taken; the default port gives way to a free one.
+    It is also served for other computers, where the configuration says so. Raises ConfigError when the address is not
+    of this computer or taken, or when others could get in too easily; the default port gives way to a free one.
     """
-    book = KeyBook(node.home.keys_file)
-    await node.peer.in_thread(book.load)
+    book = await node.peer.in_thread(_open_book, node.home)
     access = Access(node.home.token(), book, time.monotonic)
-    settings = uvicorn.Config(
-        build(node, access, control, Door()),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-    )
-    server = _Server(settings)
-    listening = _open_socket(wanted)
-    address = Address(*listening.getsockname()[:2])
-    node.api = str(address)
-    serving = asyncio.create_task(server.serve([listening]), name="api")
+    async with AsyncExitStack() as stack:
+        if remote := node.config.remote.listen:
+            door = Door(remote=True, names=frozenset(name.lower() for name in node.config.remote.names))
+            tls = _tls_of(node.config.remote, book)
+            listening = _open_remote(remote)
+            node.remote = str(Address(*listening.getsockname()[:2]))
+            await stack.enter_async_context(_serving(build(node, access, control, door), listening, control, tls))
+        listening = _open_socket(wanted)
+        address = Address(*listening.getsockname()[:2])
+        node.api = str(address)
+        try:
+            async with _serving(build(node, access, control, Door()), listening, control, {}):
+                yield address
+        finally:
+            node.api = node.remote = ""
 
-    def ended(_: asyncio.Task[None]) -> None:
-        server.up.set()
-        control.stop()
 
-    serving.add_done_callback(ended)
-    try:
-        await server.up.wait()
-        yield address
-    finally:
-        node.api = ""
-        server.should_exit = True
-        await serving
+def check_addresses(home: Home, config: Config) -> None:
+    """Raise ConfigError when the API could not be served as configured; to be called before a node is opened."""
+    check_api_address(config.api)
+    if config.remote.listen:
+        _tls_of(config.remote, _open_book(home))
 
 
 def check_api_address(text: str) -> Address:
@@ -92,9 +89,73 @@ def check_api_address(text: str) -> Address:
     literal = literal_ip(host)
     if literal is None or not literal.is_loopback:
         raise ConfigError(
-            f"the API cannot listen at {text}: it is only for this computer, so choose 127.0.0.1 or [::1] with a port"
+            f"the API cannot listen at {text}: it is only for this computer, so choose 127.0.0.1 or [::1] with a port; "
+            "for other computers there is the section [remote] of config.toml, with TLS and a password"
         )
     return Address(host, address.port)
+
+
+@asynccontextmanager
+async def _serving(
+    app: AsgiApp, listening: socket.socket, control: Control, tls: Mapping[str, str]
+) -> AsyncIterator[None]:
+    """Serve an application at an open socket for the duration of the block."""
+    settings = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        **tls,  # type: ignore[arg-type]  # two of its texts
+    )
+    server = _Server(settings)
+    serving = asyncio.create_task(server.serve([listening]), name="api")
+
+    def ended(_: asyncio.Task[None]) -> None:
+        server.up.set()
+        control.stop()
+
+    serving.add_done_callback(ended)
+    try:
+        await server.up.wait()
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _open_book(home: Home) -> KeyBook:
+    book = KeyBook(home.keys_file)
+    book.load()
+    return book
+
+
+def _tls_of(remote: RemoteSettings, book: KeyBook) -> dict[str, str]:
+    """Return certificate and key for other computers; raises ConfigError when these, or a password, are missing."""
+    where = f"the API cannot be open to other computers at {remote.listen}"
+    if not remote.certificate or not remote.key:
+        raise ConfigError(
+            f"{where} without TLS: set certificate and key in the section [remote] of config.toml, or no listen"
+        )
+    if not book.has_password:
+        raise ConfigError(f"{where} without a password: set one with `peerage keys password`, then start again")
+    files = [str(Path(path).expanduser()) for path in (remote.certificate, remote.key)]
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
+    except OSError as error:
+        raise ConfigError(f"{where}: the certificate {files[0]} and the key {files[1]} do not do: {error}") from error
+    return {"ssl_certfile": files[0], "ssl_keyfile": files[1]}
+
+
+def _open_remote(wanted: str) -> socket.socket:
+    address = parse_address(wanted)
+    try:
+        return _bind(Address(address.host or "0.0.0.0", address.port))  # noqa: S104 -- what the owner asked for
+    except OSError as error:
+        raise ConfigError(f"the API cannot listen at {wanted}: {error.strerror or error}") from error
 
 
 def _open_socket(wanted: str) -> socket.socket:

@@ -66,6 +66,7 @@ class Status(Answer, frozen=True):
     role: str = "leaf"  # what it does for others, such as "dht server"; "leaf" for one that only takes part
     reachable: bool | None = None  # whether others can dial it; None while that is not known
     overlays: list[OverlayLine] = []  # how it finds things, the cheapest first
+    remote: str = ""  # where other computers reach the API, "" is nowhere
     wishes: int = 0
     classic: str = ""  # where peers of 2007 reach this node, "" is nowhere
     old_peers: int = 0  # peers of 2007 that are known

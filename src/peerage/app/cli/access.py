@@ -39,7 +39,7 @@ def _group() -> None:
 def list_keys(context: typer.Context, as_json: Json = False) -> None:
     """List the keys that were given away."""
     command = Command.of(context, as_json)
-    with command.running_node() as node:
+    with command.node() as node:
         keys = node.get("keys", list[KeyEntry])
     if not keys:
         command.output.hint(f"No key was given away; make one with: {command.program} keys add NAME --role guest")
@@ -56,7 +56,7 @@ def add(
 ) -> None:
     """Make a key and print it, this once."""
     command = Command.of(context, as_json)
-    with command.running_node() as node:
+    with command.node() as node:
         new = node.post("keys", NewKey, KeyBody(name=name, role=role))
     if as_json:
         command.output.emit(new)
@@ -73,7 +73,7 @@ def remove(
 ) -> None:
     """Take a key back; its sessions end at once."""
     command = Command.of(context, as_json)
-    with command.running_node() as node:
+    with command.node() as node:
         gone = node.post("keys/remove", KeyEntry, RemoveKeyBody(key=key))
     if as_json:
         command.output.emit(gone)
@@ -84,7 +84,7 @@ def remove(
 def password(context: typer.Context, as_json: Json = False) -> None:
     """Set the owner's password, typed unseen or from a pipe; an empty one takes it away."""
     command = Command.of(context, as_json)
-    with command.running_node() as node:
+    with command.node() as node:
         done = node.post("keys/password", Done, PasswordBody(password=_asked_for()))
     if as_json:
         command.output.emit(done)
