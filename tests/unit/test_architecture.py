@@ -67,6 +67,7 @@ PURE = (
     "classic/questions.py",
     "classic/whereabouts.py",
     "content/bitmap.py",
+    "content/given.py",
     "content/ledger.py",
     "content/manifest.py",
     "content/messages.py",
@@ -118,6 +119,8 @@ PURE = (
     "overlay/supernode/election.py",
     "overlay/supernode/known.py",
     "overlay/supernode/leaves.py",
+    "overlay/supernode/passing.py",
+    "overlay/supernode/reading.py",
     "overlay/supernode/rules.py",
     "overlay/supernode/uplinks.py",
 )
