@@ -85,3 +85,12 @@ def test_the_lines_of_the_manual_work(machine):
     assert (machine.files / "copy").read_bytes() == b"la" * 5000
     assert (machine.files / "beginning").read_bytes() == b"la" * 50
     assert "event: statistics" in done.stdout
+
+
+def test_the_log_is_shown(machine):
+    machine.up()
+    for line in machine.do("logs", "--json").json_lines:
+        assert {"time", "level", "logger", "message"} <= line.keys()
+    assert machine.do("logs", "--lines", "1", "--level", "error").status == 0
+    machine.do("down")
+    assert "no node is running" in machine.try_to("logs").err

@@ -80,11 +80,12 @@ async def _serve(options: DaemonOptions, ready: Ready) -> None:
     _stop_on_signals(control)
     config = options.config
     options.home.create()
-    with logging_to(options.home.log_file, config.log.level):
+    with logging_to(options.home.log_file, config.log.level) as recent:
         async with (
             Node.open(options.home, config=config, network=options.network) as node,
             serve_api(node, config.api, control) as address,
         ):
+            node.logs = recent
             options.home.announce(DaemonInfo(pid=os.getpid(), api=str(address), started=time.time()))
             ready(await node.status())
             await control.wait()

@@ -34,6 +34,7 @@ from peerage.app.following import mount_feeds
 from peerage.app.glance import Places, status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
+from peerage.app.logs import RecentLines
 from peerage.app.neighbours import Neighbours
 from peerage.app.opinions import Opinions
 from peerage.app.overlays import OverlayParts, Overlays, links_of
@@ -84,6 +85,7 @@ class Node:
         self.config = config
         self.network = network
         self.api = ""  # where the local API listens; set by who serves it
+        self.logs = RecentLines()  # empty, unless somebody keeps a log
         self.remote = ""  # and where it does for other computers
         self.notices: list[str] = []
         self.started = time.time()

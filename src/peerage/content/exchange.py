@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from peerage.catalogue.record import Visibility
+from peerage.content.given import Given
 from peerage.content.holding import FindHolding, Holding
 from peerage.content.messages import CancelPieces, GetPiece, Want, WantPart
 from peerage.content.rate import RateLimit
@@ -67,6 +68,11 @@ class ContentExchange(Service):
     def waiting(self) -> int:
         """How many peers have asked for pieces that they have not got yet."""
         return self._uploads.waiting
+
+    @property
+    def given(self) -> Given:
+        """What was uploaded to whom lately."""
+        return self._uploads.given
 
     def forget(self, contents: Iterable[bytes]) -> None:
         """Serve these no more from what was found earlier: they were withdrawn, or their files changed."""

@@ -120,6 +120,10 @@ class Ledger:
         """Return the state of a piece."""
         return PieceState(self._state[index])
 
+    def states(self) -> bytes:
+        """Return the states of all pieces, one byte each."""
+        return bytes(self._state)
+
     def missing(self) -> Bitmap:
         """Return the pieces that are wanted and asked of nobody."""
         digits = self._state.translate(_MISSING_DIGIT)[::-1]

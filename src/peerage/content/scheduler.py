@@ -286,6 +286,10 @@ class Scheduler:
         """Return the state of a piece."""
         return self._ledger.state_of(index)
 
+    def states(self) -> bytes:
+        """Return the states of all pieces, one byte each (`PieceState`)."""
+        return self._ledger.states()
+
     def have(self) -> Bitmap:
         """Return the verified pieces, as a copy: our own piece map."""
         return self._ledger.have.copy()

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from peerage.content.buffers import BufferPool
+from peerage.content.given import Given
 from peerage.content.holding import Holding
 from peerage.content.messages import Queued, Unqueued
 from peerage.content.upload_queue import UploadQueue
@@ -76,6 +77,7 @@ class Uploads:
         self._told: dict[PeerConnection, None] = {}  # that they have to wait
         self._turns: dict[PeerId, Turn] = {}
         self._buffers = BufferPool()
+        self.given = Given()
 
     def start(self, peer: Peer) -> None:
         """Begin to serve."""
@@ -238,6 +240,7 @@ class Uploads:
         self._queue.spent(job.connection.peer_id, len(buffer))
         self._peer.metrics.count("bytes_uploaded", amount=len(buffer))
         self._peer.table.credit(job.connection.peer_id, bytes_to=len(buffer))
+        self.given.add(job.connection.peer_id, job.content, len(buffer), self._peer.clock.time())
 
     async def _read_elsewhere(self, job: Job, buffer: memoryview) -> bool:
         """Read a piece from where its content is by now: a download may have been finished meanwhile."""

@@ -42,6 +42,7 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/transfers/T                  Transfer; T: content id, its unique beginning, or the name
     GET    /api/v1/transfers/T/progress         ~ TransferEvent, now and when it changes; ends when it is done, failed,
                                                   paused or cancelled
+    GET    /api/v1/transfers/T/pieces?cells=N   PieceMap of `insight_models.py`, in at most N cells
     POST   /api/v1/transfers/T/pause            Transfer
     POST   /api/v1/transfers/T/resume           Transfer
     POST   /api/v1/transfers/T/cancel           Transfer; what was downloaded in part is deleted
@@ -67,6 +68,9 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits
 
+    GET    /api/v1/statistics                   Statistics since the start
+    GET    /api/v1/uploads                      list[UploadEntry]: what went to whom since the start, the latest first
+    GET    /api/v1/logs?lines=N&level=L         list[LogEntry], the last ones of at least this level
     GET    /api/v1/metrics                      Prometheus text
     GET    /api/v1/openapi.json                 OpenAPI 3.1
 

@@ -20,14 +20,14 @@ PERMISSIONS: Final[dict[RoleName, frozenset[Permission]]] = {
 _ROUTES: Final[dict[Permission, str]] = {
     "view": """
         status identity metrics openapi shares link transfers transfer progress content content_inside content_files
-        events peers old_peers limits votes followed wishes wish_results me leave
+        events pieces statistics peers old_peers limits votes followed wishes wish_results me leave
     """,
     "search": "search browse",
     "download": "fetch pause resume cancel prioritise add_wish see_wish remove_wish",
     "share": "share unshare add_vote",
     "administer": """
-        down connect connect_classic change_peer change_limits change_followed keys add_key remove_key change_password
-        make_link
+        logs uploads down connect connect_classic change_peer change_limits change_followed keys add_key remove_key
+        change_password make_link
     """,
 }
 NEEDS: Final[dict[str, Permission]] = {

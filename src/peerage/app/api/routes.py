@@ -21,6 +21,7 @@ from peerage.app.api.access_routes import check_paths
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
+from peerage.app.api.insight_routes import ROUTES as INSIGHT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
 from peerage.app.api.vote_routes import ROUTES as VOTE_ROUTES
@@ -257,6 +258,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *ACCESS_ROUTES,
     *CONTENT_ROUTES,
     *EVENT_ROUTES,
+    *INSIGHT_ROUTES,
     *WISH_ROUTES,
     *VOTE_ROUTES,
 )

@@ -52,6 +52,7 @@ _MODULES: Final = {
     "limits": "transfers",
     "ui": "access",
     "keys": "access",
+    "logs": "logs",
     "demo": "demo",
     "lab": "lab",
     "completion": "completion",

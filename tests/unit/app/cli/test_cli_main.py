@@ -33,6 +33,7 @@ COMMANDS = [
     "limits",
     "ui",
     "keys",
+    "logs",
     "demo",
     "lab",
     "completion",
