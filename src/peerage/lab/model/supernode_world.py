@@ -32,6 +32,7 @@ from peerage.overlay.supernode.rules import SupernodeRules
 
 _TAKEN: Final = 0.8  # share of the places for leaves that are taken, in settled worlds of 1,000 real nodes
 _CELLS: Final = 32_000_000  # of one search at one supernode, in one batch: seven bytes each
+_AT_ONCE: Final = 100  # searches: the records that answer a popular one are 150,000, three supernodes for each holder
 
 
 class _Shelves(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ class SupernodeWorld:
     @property
     def at_once(self) -> int:
         """As many as fit into memory."""
-        return max(1, min(1000, _CELLS // self.peers))
+        return max(1, min(_AT_ONCE, _CELLS // self.peers))
 
     def run(self, queries: Sequence[Query], receipts: Receipts) -> list[Done]:
         """Run queries."""
