@@ -157,7 +157,8 @@ class SupernodeWorld:
             items = contents.matching(*query.words)
             places, holders = contents.holders.expand(items)
             there = self.alive[holders] & (holders != query.asker)
-            records, holders = (items[places] * self.spec.peers + holders)[there], holders[there]
+            records = (items[places].astype(np.int64) * self.spec.peers + holders)[there]
+            holders = holders[there]
             at: dict[int, set[int]] = {}
             for record, holder in zip(records.tolist(), holders.tolist(), strict=True):
                 for supernode in self.serving(holder):

@@ -66,3 +66,13 @@ def test_one_that_brings_enough_is_the_only_one_asked() -> None:
 
     assert most.hits == SPEC.wanted
     assert few.last.p50 < 1.0
+
+
+def test_large_worlds_have_room_for_the_numbers_of_records() -> None:
+    world, workload = world_of(ModelSpec(generation="supernode", peers=100_000, queries=30))  # 2.5 thousand millions
+
+    popular, rare, _ = kinds_of(world.run(workload.queries, Receipts(100_000)))
+
+    assert popular.success == 1.0
+    assert rare.success == 1.0
+    assert rare.hops >= 1
