@@ -62,6 +62,21 @@ def _dealt(rng: np.random.Generator, degrees: Ints) -> Ints:
     return np.sort(np.array(keys, dtype=np.int64))
 
 
+def backbone(rng: np.random.Generator, count: int, degree: int, spare: int) -> Lists:
+    """Return the network of supernodes: each seeks `degree` links among all, and takes a few more of those who ask."""
+    linked: list[set[int]] = [set() for _ in range(count)]
+    for one in rng.permutation(count).tolist():
+        candidates = rng.permutation(count) if count <= _MIXES * degree else rng.integers(0, count, _MIXES * degree)
+        for other in candidates.tolist():
+            if len(linked[one]) >= degree:
+                break
+            if other != one and len(linked[other]) < degree + spare:
+                linked[one].add(other)
+                linked[other].add(one)
+    keys = [one * count + other for one, others in enumerate(linked) for other in others if one < other]
+    return _both_ways(np.sort(np.array(keys, dtype=np.int64)), count)
+
+
 def host_cache(rng: np.random.Generator, alive: Bools) -> Lists:
     """Return the network of 2001: each newcomer dials two of those who are there (lab/host_cache.py)."""
     count = len(alive)

@@ -20,13 +20,13 @@ from peerage.lab.model.earth import Earth
 from peerage.lab.model.keyword_tables import KeywordTables
 from peerage.lab.model.leaves import Sessions
 from peerage.lab.model.lists import Bools, Floats, Ints, Lists, distinct, within
-from peerage.lab.model.meshes import components, with_degrees
+from peerage.lab.model.meshes import backbone, components
 from peerage.lab.model.randomness import source
 from peerage.lab.model.sizes import FloodSizes, flood_sizes
 from peerage.lab.model.spec import ModelSpec
 from peerage.lab.model.tally import Done, Receipts
 from peerage.lab.model.workload import Query
-from peerage.limits import MAX_SEARCH_TTL
+from peerage.limits import MAX_SEARCH_TTL, SUPERNODE_SPARE
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.supernode.rules import SupernodeRules
 
@@ -198,7 +198,7 @@ class SupernodeWorld:
         return chosen.astype(np.int32)
 
     def _linked(self, rng: np.random.Generator) -> Lists:
-        return with_degrees(rng, np.full(self.peers, min(self.role.degree, self.peers - 1)))
+        return backbone(rng, self.peers, self.role.degree, SUPERNODE_SPARE)
 
     def _handed_over(self, contents: Contents) -> Lists:
         """Return the supernodes that answer with each item; one that knows several holders is there once."""

@@ -9,6 +9,7 @@ from peerage.lab.model.spec import ModelSpec
 from peerage.lab.model.supernode_world import SupernodeWorld
 from peerage.lab.model.tally import Receipts, kinds_of
 from peerage.lab.model.workload import Workload
+from peerage.limits import SUPERNODE_SPARE
 
 SPEC = ModelSpec(generation="supernode", peers=3000, queries=60)
 
@@ -26,7 +27,8 @@ def test_everybody_has_three_supernodes_and_these_have_room() -> None:
     leaves = np.bincount(world.uplinks.ravel(), minlength=world.peers)
     assert leaves.max() <= 1.2 * world.role.leaves
     assert leaves.min() >= world.role.least_leaves
-    assert world.network.lengths().max() <= world.role.degree
+    assert world.network.lengths().min() >= world.role.degree
+    assert world.network.lengths().max() <= world.role.degree + SUPERNODE_SPARE
     assert world.components() == 1
 
 
