@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -23,6 +24,9 @@ from peerage.limits import UPLOAD_SLOTS
 DEFAULT_PORT: Final = 7411
 DEFAULT_API_PORT: Final = 7412
 MAX_CONFIG_BYTES: Final = 256 * 1024
+
+Value = bool | int | str | list[str]
+"""What a setting can be."""
 
 RateSetting = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
@@ -191,16 +195,58 @@ def parse(text: str, source: str = "config.toml") -> Config:
 
 def change(path: Path, settings: LimitSettings) -> None:
     """Write new limits into the file and leave every other line as it is; raises ConfigError when that cannot be."""
+    write_values(path, [(f"limits.{name}", getattr(settings, name)) for name in settings.__struct_fields__])
+
+
+def changed(path: Path, values: Sequence[tuple[str, Value]]) -> tuple[str, Config]:
+    """Return the text of the file with these settings changed ("limits.down", "lan"), and what it says then.
+
+    Raises ConfigError for a setting that there is not, a value that makes no sense, or a file that is written in a way
+    in which single values cannot be changed.
+    """
     write_default(path)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    for name in settings.__struct_fields__:
-        text = _with_value(text, "limits", name, str(getattr(settings, name)))
-    if parse(text, str(path)).limits != settings:
-        raise ConfigError(f"{path} is written in a way that cannot be changed by itself; set [limits] by hand")
+    for name, value in values:
+        section, _, key = name.rpartition(".")
+        if section not in _SECTIONS or key not in _SECTIONS[section].__struct_fields__ or key in _SECTIONS:
+            raise ConfigError(f"there is no setting {name!r}")
+        text = _with_value(text, section, key, _written(value))
+    try:
+        config = parse(text, str(path))
+    except ConfigError as error:
+        if "is not TOML" in str(error):
+            raise ConfigError(_by_hand(path, values)) from error
+        raise
+    if any(value_of(config, name) != value for name, value in values):
+        raise ConfigError(_by_hand(path, values))
+    return text, config
+
+
+def write_values(path: Path, values: Sequence[tuple[str, Value]]) -> Config:
+    """Change single settings in the file and leave every other line as it is; raises what `changed` does."""
+    text, config = changed(path, values)
     _replace(path, text)
+    return config
+
+
+def names() -> list[str]:
+    """Return the names of all settings, in the order of the file."""
+    return [
+        f"{section}.{key}" if section else key
+        for section, kind in _SECTIONS.items()
+        for key in kind.__struct_fields__
+        if key not in _SECTIONS
+    ]
+
+
+def value_of(config: Config, name: str) -> Value:
+    """Return one setting by its name."""
+    section, _, key = name.rpartition(".")
+    value: Value = getattr(getattr(config, section) if section else config, key)
+    return value
 
 
 # --- inside -----------------------------------------------------------------------------------------------------
@@ -258,7 +304,8 @@ def _explain(message: str, source: _Source) -> str:
 def _with_value(text: str, section: str, key: str, value: str) -> str:
     """Return the text with one setting of one section changed: in its line, in its commented line, or in a new one."""
     lines = text.splitlines()
-    start = next((n for n, line in enumerate(lines) if (h := _HEADER.match(line)) and h[1] == section), None)
+    headers = ((n, found[1]) for n, line in enumerate(lines) if (found := _HEADER.match(line)) is not None)
+    start = next((n for n, name in headers if name == section), None) if section else -1
     if start is None:
         return "\n".join([*lines, "", f"[{section}]", f"{key} = {value}", ""])
     end = next((n for n in range(start + 1, len(lines)) if _HEADER.match(lines[n])), len(lines))
@@ -268,6 +315,25 @@ def _with_value(text: str, section: str, key: str, value: str) -> str:
                 lines[number] = f"{key} = {value}"
                 return "\n".join([*lines, ""])
     return "\n".join([*lines[: start + 1], f"{key} = {value}", *lines[start + 1 :], ""])
+
+
+def _written(value: Value) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, str):
+        return f'"{"".join(map(_escaped, value))}"'
+    return str(value).lower()
+
+
+def _escaped(char: str) -> str:
+    """Return a character as it stands in a text: nothing that ends the text, or a line."""
+    return char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}"
+
+
+def _by_hand(path: Path, values: Sequence[tuple[str, Value]]) -> str:
+    said = ", ".join(name for name, _ in values)
+    return f"{path} is written in a way that cannot be changed by itself; set {said} by hand"
 
 
 def _replace(path: Path, text: str) -> None:

@@ -20,10 +20,11 @@ import msgspec
 from peerage.app.api.control import Control
 from peerage.app.api.models import Status
 from peerage.app.config import Config, RemoteSettings
+from peerage.app.doors import check_addresses
 from peerage.app.home import DaemonInfo, Home
 from peerage.app.logs import logging_to
 from peerage.app.node import Node
-from peerage.app.serving import check_addresses, serve_api
+from peerage.app.serving import serve_api
 from peerage.errors import ConfigError, PeerageError
 from peerage.identity.network import Network
 

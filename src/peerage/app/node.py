@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from peerage.app import config as settings
+from peerage.app import config as config_file
 from peerage.app import listening
 from peerage.app.addresses import own_addresses
 from peerage.app.api import models
@@ -41,6 +41,7 @@ from peerage.app.overlays import OverlayParts, Overlays, links_of
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
 from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish
+from peerage.app.settings import Settings
 from peerage.app.sharing import Sharing
 from peerage.app.starting import addresses_to_join, overridden
 from peerage.app.stores import Opening, Stores, open_stores
@@ -91,6 +92,7 @@ class Node:
         self.started = time.time()
         self.events = EventHub(f"{self.started:.0f}")
         self.feeds: Feeds
+        self.settings: Settings
         self.peer: Peer
         self.sharing: Sharing
         self.fetching: Fetching
@@ -239,7 +241,7 @@ class Node:
             upload_slots=now.upload_slots if upload_slots is None else upload_slots,
         )
         self._apply(wanted)
-        await self.peer.in_thread(settings.change, self.home.config_file, wanted)
+        await self.peer.in_thread(config_file.change, self.home.config_file, wanted)
         return self.limits()
 
     async def status(self) -> models.Status:
@@ -260,6 +262,7 @@ class Node:
         stores = await open_stores(Opening(self.home, key, clock, executor, self.config.serve_index), stack)
         self.notices += [stores.database.notice] if stores.database.notice else []
         self.peer = await stack.enter_async_context(self._make_peer(key, clock, executor))
+        self.settings = Settings(self.home, self.peer, self._apply)
         await self._mount(stores)
 
     def _make_peer(self, key: PeerKey, clock: SystemClock, executor: ThreadPoolExecutor) -> Peer:

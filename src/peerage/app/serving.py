@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -22,12 +20,11 @@ from peerage.app.access import Access
 from peerage.app.api.application import build
 from peerage.app.api.control import Control
 from peerage.app.api.guard import AsgiApp, Door
-from peerage.app.config import Config, RemoteSettings
-from peerage.app.home import Home
-from peerage.app.keys_book import KeyBook
+from peerage.app.config import Config
+from peerage.app.doors import check_api_address, open_book, tls_of
 from peerage.app.node import Node
 from peerage.errors import ConfigError
-from peerage.identity.address import Address, literal_ip, parse_address
+from peerage.identity.address import Address, parse_address
 
 _GRACE: Final = 1  # seconds that requests under way have to end; streams never would
 _BACKLOG: Final = 128
@@ -56,12 +53,12 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
     It is also served for other computers, where the configuration says so. Raises ConfigError when the address is not
     of this computer or taken, or when others could get in too easily; the default port gives way to a free one.
     """
-    book = await node.peer.in_thread(_open_book, node.home)
+    book = await node.peer.in_thread(open_book, node.home)
     access = Access(node.home.token(), book, time.monotonic)
     async with AsyncExitStack() as stack:
         if remote := node.config.remote.listen:
             door = Door(remote=True, names=frozenset(name.lower() for name in node.config.remote.names))
-            tls = _tls_of(node.config.remote, book)
+            tls = tls_of(node.config.remote, book)
             listening = _open_remote(remote)
             node.remote = str(Address(*listening.getsockname()[:2]))
             await stack.enter_async_context(_serving(build(node, access, control, door), listening, control, tls))
@@ -73,26 +70,6 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
                 yield address
         finally:
             node.api = node.remote = ""
-
-
-def check_addresses(home: Home, config: Config) -> None:
-    """Raise ConfigError when the API could not be served as configured; to be called before a node is opened."""
-    check_api_address(config.api)
-    if config.remote.listen:
-        _tls_of(config.remote, _open_book(home))
-
-
-def check_api_address(text: str) -> Address:
-    """Read where the API should listen; raises ConfigError unless it is an address of this computer only."""
-    address = parse_address(text)
-    host = "127.0.0.1" if address.host == "localhost" else address.host
-    literal = literal_ip(host)
-    if literal is None or not literal.is_loopback:
-        raise ConfigError(
-            f"the API cannot listen at {text}: it is only for this computer, so choose 127.0.0.1 or [::1] with a port; "
-            "for other computers there is the section [remote] of config.toml, with TLS and a password"
-        )
-    return Address(host, address.port)
 
 
 @asynccontextmanager
@@ -125,29 +102,6 @@ async def _serving(
     finally:
         server.should_exit = True
         await serving
-
-
-def _open_book(home: Home) -> KeyBook:
-    book = KeyBook(home.keys_file)
-    book.load()
-    return book
-
-
-def _tls_of(remote: RemoteSettings, book: KeyBook) -> dict[str, str]:
-    """Return certificate and key for other computers; raises ConfigError when these, or a password, are missing."""
-    where = f"the API cannot be open to other computers at {remote.listen}"
-    if not remote.certificate or not remote.key:
-        raise ConfigError(
-            f"{where} without TLS: set certificate and key in the section [remote] of config.toml, or no listen"
-        )
-    if not book.has_password:
-        raise ConfigError(f"{where} without a password: set one with `peerage keys password`, then start again")
-    files = [str(Path(path).expanduser()) for path in (remote.certificate, remote.key)]
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
-    except OSError as error:
-        raise ConfigError(f"{where}: the certificate {files[0]} and the key {files[1]} do not do: {error}") from error
-    return {"ssl_certfile": files[0], "ssl_keyfile": files[1]}
 
 
 def _open_remote(wanted: str) -> socket.socket:

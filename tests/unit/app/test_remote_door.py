@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from peerage.app.api.control import Control
 from peerage.app.config import RemoteSettings
+from peerage.app.doors import check_addresses
 from peerage.app.home import Home
 from peerage.app.keys_book import KeyBook
 from peerage.app.node import Node
-from peerage.app.serving import check_addresses, serve_api
+from peerage.app.serving import serve_api
 from peerage.errors import ConfigError
 
 PASSWORD = "correct horse"

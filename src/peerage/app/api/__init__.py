@@ -65,6 +65,8 @@ keep-alives. The names of all bodies are those of `models.py`.
     POST   /api/v1/wishes/N/seen                Wish; `get` takes the numbers of its results from now on
     POST   /api/v1/wishes/N/remove              Wish
 
+    GET    /api/v1/settings                     list[SettingEntry], all that the configuration file can say
+    PATCH  /api/v1/settings       SettingsBody  list[SettingEntry]; all of the changes or none
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits
 

@@ -23,6 +23,7 @@ from peerage.app.api.control import Control
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
 from peerage.app.api.insight_routes import ROUTES as INSIGHT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
+from peerage.app.api.setting_routes import ROUTES as SETTING_ROUTES
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
 from peerage.app.api.vote_routes import ROUTES as VOTE_ROUTES
 from peerage.app.api.wish_routes import ROUTES as WISH_ROUTES
@@ -259,6 +260,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *CONTENT_ROUTES,
     *EVENT_ROUTES,
     *INSIGHT_ROUTES,
+    *SETTING_ROUTES,
     *WISH_ROUTES,
     *VOTE_ROUTES,
 )
