@@ -85,10 +85,10 @@ class Opinions:
         return self.followed()
 
     def _meant(self, said: str) -> tuple[bytes, str]:
-        if said.isdigit():
-            hit = self._recent.get(int(said))
+        if said.isascii() and said.isdigit():
+            hit = self._recent.get(int(said) if len(said) < 6 else 0)
             if hit is None:
-                raise LocalError(f"the last search has no hit number {said}")
+                raise LocalError(f"the last search has no hit number {said[:20]}")
         else:
             try:
                 hit = self._recent.find(said)

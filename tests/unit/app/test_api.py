@@ -168,6 +168,13 @@ async def test_attack_malformed_bodies_and_parameters_on_every_route(api: Api) -
             assert response.status_code < 500, (method, path, response.text)
 
 
+async def test_attack_numbers_without_end(api: Api) -> None:
+    for route, more in (("votes", {"opinion": "good"}), ("transfers", {})):
+        for digits in ("9" * 8000, "\u0663", "\u00b2"):
+            body = msgspec.json.encode({"target": digits, **more})
+            assert (await api.http.post(route, content=body)).status_code in {400, 404, 409}
+
+
 async def test_unknown_paths_and_methods(api: Api) -> None:
     refused(await api.http.get("nothing"), 404)
     refused(await api.http.get("http://" + api.address + "/"), 404)

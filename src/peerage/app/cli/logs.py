@@ -30,5 +30,5 @@ def logs(
             continue
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
         command.output.say(f"{when} {entry.level:<7} {entry.logger}: {entry.message}")
-        if entry.trace:
-            command.output.say(entry.trace)
+        for line in entry.trace.splitlines():
+            command.output.say(line)
