@@ -277,7 +277,10 @@ def test_every_file_of_a_home_has_its_own_place(tmp_path: Path) -> None:
 
 def test_a_node_that_listens_at_one_place_is_announced_only_there():
     assert chosen_interfaces([Address("127.0.0.1", 7411)]) == ["127.0.0.1"]
-    assert chosen_interfaces([Address("192.0.2.1", 1), Address("192.0.2.1", 2), Address("::1", 1)]) == ["192.0.2.1", "::1"]
+    assert chosen_interfaces([Address("192.0.2.1", 1), Address("192.0.2.1", 2), Address("::1", 1)]) == [
+        "192.0.2.1",
+        "::1",
+    ]
     assert chosen_interfaces([Address("0.0.0.0", 7411), Address("::", 7411)]) == []
     assert chosen_interfaces([Address("192.0.2.1", 1), Address("here.example", 1)]) == []
     assert chosen_interfaces([]) == []
