@@ -2,7 +2,8 @@
 
 Invariant: every listing is in exactly one state: due at a time, under way, or leaving (to be dropped by those who keep
 it). Renewal follows what is lost: when fewer of the keepers are still there than expected, the next one comes sooner,
-between `renew_min` and `renew`. A word without room is left alone for `backoff`. Pure: time is an argument (seconds).
+between `renew_min` and `renew`. A word without room is left alone for `backoff`; a posting that most keepers want a
+better stamp for, until there is one, or for an hour. Pure: time is an argument (seconds).
 """
 
 from __future__ import annotations
@@ -128,6 +129,10 @@ class PublicationBook:
             else:  # what was under way when it was withdrawn has just been stored
                 listing.due = now if outcomes else now + self._rules.retry
             return
+        if bits_wanted(outcomes):
+            listing.renewed = now if took else listing.renewed
+            listing.due = now + self._rules.renew_min  # by then it is cheaper; a better stamp comes sooner, by `hurry`
+            return
         if not outcomes or (not took and not _is_full(outcomes)):
             listing.due = now + self._rules.retry
             return
@@ -135,6 +140,10 @@ class PublicationBook:
             self._learn(outcomes, now - listing.renewed)
         listing.renewed = now
         listing.due = now + (self._rules.backoff if _is_full(outcomes) else self._interval)
+
+    def hurry(self, listing: Listing, now: float) -> None:
+        """Store a listing now that would be stored later: more of its keepers will take it than before."""
+        listing.due = min(listing.due, now)
 
     def failed(self, listings: Iterable[Listing], now: float) -> None:
         """Nothing could be said to anybody: try again later."""
@@ -150,6 +159,15 @@ class PublicationBook:
         wanted = elapsed * log(_SURVIVORS) / log(share)
         smooth = 0.75 * self._interval + 0.25 * wanted
         self._interval = min(self._rules.renew, max(self._rules.renew_min, smooth))
+
+
+def bits_wanted(outcomes: Sequence[Outcome]) -> int:
+    """Return the bits of a stamp with which half of the keepers take a posting; 0 when half do without a better one.
+
+    So a few liars among them make nobody work for them.
+    """
+    wanted = sorted(each.bits if each.verdict is Verdict.UNSTAMPED else 0 for each in outcomes)
+    return wanted[(len(wanted) - 1) // 2] if wanted else 0
 
 
 def _number(listing: Listing) -> int:

@@ -1,7 +1,8 @@
 """The rules of keeping: what of a Store message is taken, and what of it is told to whoever asks.
 
 Invariant: nothing is kept that is not the sender's own (values are their signer's), that is malformed, unstamped,
-expired, or far from this node; nothing is told but what still lives and answers the question. Pure: time is an argument
+expired, or far from this node; nothing is told but what still lives and answers the question. What this node stores
+with itself is treated as that of others, so that it hears the same prices. Pure: time is an argument
 (seconds since 1970), and who sends comes as a `Publisher` whose id and key were proved on its link.
 """
 
@@ -30,7 +31,8 @@ from peerage.overlay.dht.messages import (
 from peerage.overlay.dht.records import Posting, Provider, Whereabouts, is_signed_value, key_of_word
 from peerage.overlay.dht.rules import DhtRules
 from peerage.overlay.dht.store import Kept, Offer, Publisher, Shelves, Slot
-from peerage.overlay.stamps import is_stamped, stamp_subject
+from peerage.overlay.publish_gate import PublishGate
+from peerage.overlay.stamps import stamp_bits, stamp_subject
 
 _PROVIDER_BYTES = 250
 
@@ -38,13 +40,14 @@ _PROVIDER_BYTES = 250
 class Keeper:
     """What one node keeps for the network."""
 
-    __slots__ = ("_own", "_radius", "_rules", "shelves")
+    __slots__ = ("_gate", "_own", "_radius", "_rules", "shelves")
 
     def __init__(self, own: PeerId, rules: DhtRules, radius: Callable[[], int]) -> None:
         """`radius` says how far from this node a key may be."""
         self.shelves = Shelves(own, rules)
         self._own = number_of(own)
         self._rules = rules
+        self._gate = PublishGate(rules.stamp_bits, rules.publishing)
         self._radius = radius
 
     # --- taking -----------------------------------------------------------------------------------------------------
@@ -81,11 +84,26 @@ class Keeper:
             return self._outcome(Verdict.FOREIGN, slot)
         if not any(key_of_word(word) == posting.key for word in dict.fromkeys(record.words())):
             return self._outcome(Verdict.MALFORMED, slot)
-        if not is_stamped(stamp_subject(record.holder, record.content), posting.stamp, self._rules.stamp_bits):
-            return self._outcome(Verdict.UNSTAMPED, slot)
         life = min(where.expires, now + self._rules.life)
         label = record.content + record.slot().to_bytes(8, "big")
-        return self._put(Offer(slot, label, (record, where), len(posting.record), life), sender, now)
+        offer = Offer(slot, label, (record, where), len(posting.record), life)
+        worth = stamp_bits(stamp_subject(record.holder, record.content), posting.stamp)
+        return self._put_posting(offer, sender, now, worth)
+
+    def _put_posting(self, offer: Offer, sender: Publisher, now: float, worth: int) -> Outcome:
+        """Keep a posting; the more new ones a publisher brings within an hour, the dearer they are."""
+        rules, shelves = self._rules, self.shelves
+        known = shelves.has(offer.slot, sender.peer_id, offer.label)
+        counted = not known and not shelves.has_few_of(sender, rules.uncounted)
+        wanted = self._gate.bits(sender.peer_id, sender.subnet, now) if counted else rules.stamp_bits
+        if worth < wanted and self._is_near(offer.slot):
+            if not known and not shelves.may_take(offer.slot, sender, now):
+                return self._outcome(Verdict.FULL, offer.slot)  # a better stamp would be work for nothing
+            return Outcome(Verdict.UNSTAMPED, shelves.load(offer.slot), wanted)
+        outcome = self._put(offer, sender, now)
+        if counted and outcome.verdict is Verdict.STORED:
+            self._gate.count(sender.peer_id, sender.subnet, now)
+        return outcome
 
     def _take_value(self, put: Put, sender: Publisher, now: float) -> Outcome:
         value = put.value

@@ -20,6 +20,7 @@ from peerage.wire.message import Message, Request
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 _Host = Annotated[str, msgspec.Meta(max_length=64)]
+_Bits = Annotated[int, msgspec.Meta(ge=0, le=64)]
 _Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 _MANY = msgspec.Meta(max_length=DHT_STORE_ITEMS)
 _ENTRIES = msgspec.Meta(max_length=DHT_ANSWER_ENTRIES)
@@ -111,16 +112,20 @@ class Verdict(IntEnum):
     CONFLICT = 5  # the value kept has another sequence number than `cas`
     FOREIGN = 6  # not the sender's own to store
     MALFORMED = 7
-    UNSTAMPED = 8
+    UNSTAMPED = 8  # its stamp is worth too little
     FORGED = 9
     DROPPED = 10
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """A verdict, and how full this key is, in per cent: publishers of common words hold back."""
+    """A verdict, and how full this key is, in per cent: publishers of common words hold back.
+
+    `bits`: what the stamp must be worth that this posting lacks.
+    """
 
     verdict: Verdict
     load: _Percent
+    bits: _Bits = 0
 
 
 class Kept(Message, frozen=True):

@@ -183,6 +183,7 @@ class DhtOverlay(Overlay):
     async def stop(self) -> None:
         """Hold no links, reach for nobody."""
         self._upkeep.close()
+        self._publishing.close()
         await self._node.close()
 
     def peer_connected(self, connection: PeerConnection) -> None:
@@ -253,8 +254,11 @@ class DhtOverlay(Overlay):
         self._charge(connection, items, storing=True)
         host = connection.remote.host
         sender = Publisher(connection.peer_id, place_of(host).subnet, host)
-        now = self.peer.clock.time()
-        return Kept(tuple(node.keeper.take(message, sender, connection.public_key, now)))
+        outcomes = node.keeper.take(message, sender, connection.public_key, self.peer.clock.time())
+        unstamped = sum(each.verdict is Verdict.UNSTAMPED for each in outcomes)
+        if unstamped:
+            self.peer.metrics.count("dht_unstamped", amount=unstamped)
+        return Kept(tuple(outcomes))
 
     def _charge(self, connection: PeerConnection, amount: int, *, storing: bool) -> None:
         """Take it off what a peer may ask; raises LimitError when that is used up."""

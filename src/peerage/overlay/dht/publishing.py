@@ -2,7 +2,7 @@
 
 Keys are grouped by region, a region is explored once, and all that goes to one peer goes in one message; so the cost
 follows the number of regions, not of records (the "sweep" of go-libp2p-kad-dht). Invariant: one sweep runs at a time;
-nothing is signed before it is sent; stamps are made off the event loop and kept as long as the record is published.
+nothing is signed before it is sent; a sweep waits for no stamp but the usual one.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from peerage.overlay.dht.messages import Drop, Outcome, Put, Store
 from peerage.overlay.dht.node import DhtNode, Errand
 from peerage.overlay.dht.parcels import Consignment, Item, Parcel
 from peerage.overlay.dht.records import Posting, Provider, Whereabouts
+from peerage.overlay.dht.stamping import Stamping
 from peerage.overlay.dht.store import Publisher
 from peerage.overlay.reach import told_addresses
-from peerage.overlay.stamps import MAX_STAMP, find_stamp, stamp_subject
 
 _GROUP: Final = 256  # listings stored together
 _FEW: Final = 2  # keys that are walked to one by one; with more of them their region is explored
 _QUARTERS: Final = 4
 _TRIES: Final = 3  # rounds of offers, each to those who replace who did not answer
-_TRIES_AT_ONCE: Final = 4096  # hashes for a stamp in one go: two milliseconds
 _AT_ONCE: Final = 16  # messages on their way
 
 
@@ -42,7 +41,7 @@ class Publishing:
     def __init__(self, node: DhtNode, book: PublicationBook) -> None:
         self._node = node
         self._book = book
-        self._stamps: dict[bytes, int] = {}  # by content; what is published of each is bounded by the book
+        self._stamping = Stamping(node, book, self.sweep_soon)
         self._sweeping: asyncio.Task[None] | None = None
         self._places = asyncio.Semaphore(_AT_ONCE)
 
@@ -61,13 +60,19 @@ class Publishing:
     async def settle(self) -> None:
         """Wait until nothing that can be stored now is left."""
         self.sweep_soon()
-        while self._sweeping is not None and not self._sweeping.done():
-            await asyncio.wait([self._sweeping])
+        while busy := [each for each in (self._sweeping, self._stamping.task) if each is not None and not each.done()]:
+            await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
             self.sweep_soon()
 
     def forget_stamp(self, content: bytes) -> None:
         """A content is published no more."""
-        self._stamps.pop(content, None)
+        self._stamping.forget(content)
+
+    def close(self) -> None:
+        """Store nothing any more, and look for no stamps."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._stamping.close()
 
     async def _sweep(self) -> None:
         self._node.peer.metrics.count("dht_sweeps")
@@ -102,8 +107,10 @@ class Publishing:
                 for parcel in parcels:
                     tasks.create_task(self._deliver(parcel, parcel.message(whereabouts), consignment))
         results = list(consignment.results())
-        for listing, outcomes in results:
+        for (listing, outcomes), (_, item) in zip(results, pairs, strict=True):
             self._book.stored(listing, outcomes, node.now())
+            if isinstance(item, Posting):
+                self._stamping.weigh(listing, item.stamp, outcomes)
             node.peer.metrics.count("dht_published", "stored" if outcomes else "nobody")
         return results
 
@@ -147,7 +154,7 @@ class Publishing:
         if listing.leaving:
             return Drop(kind, key, content or None)
         if isinstance(item, Record):
-            return Posting(key, self._short(item), await self._stamp(item))
+            return Posting(key, self._short(item), await self._stamping.stamp(item))
         if isinstance(item, Put):
             return item
         return Provider.sign(self._node.peer.key, key, self._addresses(), self._expiry())
@@ -159,21 +166,6 @@ class Publishing:
             return raw
         bare = msgspec.structs.replace(record, path=(), meta=None)
         return encode(msgspec.structs.replace(bare, signature=self._node.peer.key.sign(bare.signed_bytes())))
-
-    async def _stamp(self, record: Record) -> int:
-        known = self._stamps.get(record.content)
-        if known is None:
-            subject = stamp_subject(record.holder, record.content)
-            known = self._stamps[record.content] = await self._find_stamp(subject)
-        return known
-
-    async def _find_stamp(self, subject: bytes) -> int:
-        for start in range(0, MAX_STAMP, _TRIES_AT_ONCE):
-            tries = range(start, start + _TRIES_AT_ONCE)
-            found = await self._node.peer.in_thread(find_stamp, subject, self._node.rules.stamp_bits, tries)
-            if found is not None:
-                return found
-        raise AssertionError("the numbers do not end before a stamp is found")
 
     def _addresses(self) -> tuple[Address, ...]:
         return told_addresses(self._node.peer.addresses)

@@ -6,9 +6,22 @@ are each node's own business. Pure.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from peerage.overlay.dht import limits
+from peerage.overlay.publish_gate import PublishRules
+
+_PUBLISHING: Final = PublishRules(
+    free=limits.DHT_POSTINGS_FREE,
+    subnet_free=limits.DHT_POSTINGS_SUBNET_FREE,
+    step=limits.DHT_POSTINGS_STEP,
+    step_bits=limits.DHT_STAMP_STEP_BITS,
+    rise=limits.DHT_STAMP_RISE,
+    seconds=limits.DHT_POSTINGS_SECONDS,
+    remembered=limits.DHT_POSTINGS_REMEMBERED,
+)
 
 
 class DhtRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +68,13 @@ class DhtRules(msgspec.Struct, frozen=True, kw_only=True):
     words: int = limits.DHT_WORDS
     search_words: int = limits.DHT_SEARCH_WORDS
     stamp_bits: int = limits.DHT_STAMP_BITS
+    uncounted: int = limits.DHT_POSTINGS_UNCOUNTED
+    publishing: PublishRules = _PUBLISHING
+
+    @property
+    def dearest_bits(self) -> int:
+        """What a stamp is worth that is always enough."""
+        return self.stamp_bits + self.publishing.rise
 
 
 DEFAULT_RULES = DhtRules()

@@ -81,10 +81,27 @@ class Shelves:
         known = entries.get(label) if entries is not None else None
         if known is not None:
             self._remove(offer.slot, label)
-        elif not self._has_room(offer, publisher, now):
+        elif not (self.may_take(offer.slot, publisher, now) and self._make_room(offer)):
             return None
         self._add(offer, label, publisher)
         return known is None
+
+    def has(self, slot: Slot, peer_id: PeerId, label: bytes) -> bool:
+        """Whether an entry is here, living or not."""
+        return (peer_id, label) in self._slots.get(slot, ())
+
+    def has_few_of(self, publisher: Publisher, few: int) -> bool:
+        """Whether a publisher, and all of its subnet, have fewer entries here than that."""
+        return self._publishers[publisher.peer_id] < few and self._subnets[publisher.subnet] < few
+
+    def may_take(self, slot: Slot, publisher: Publisher, now: float) -> bool:
+        """Whether a new entry would be within all bounds but that on the whole."""
+        rules = self._rules
+        if self._publishers[publisher.peer_id] >= rules.stored_per_publisher:
+            return False
+        if publisher.subnet and self._subnets[publisher.subnet] >= rules.stored_per_subnet:
+            return False
+        return self._has_room_in_slot(slot, publisher, now)
 
     def get(self, slot: Slot, now: float) -> list[Kept]:
         """Return the living entries of a slot, the oldest first."""
@@ -96,7 +113,7 @@ class Shelves:
 
     def drop(self, slot: Slot, peer_id: PeerId, label: bytes) -> bool:
         """Forget one entry; False when it was not here."""
-        if (peer_id, label) not in self._slots.get(slot, ()):
+        if not self.has(slot, peer_id, label):
             return False
         self._remove(slot, (peer_id, label))
         return True
@@ -123,14 +140,6 @@ class Shelves:
         return len(over)
 
     # --- inside -----------------------------------------------------------------------------------------------------
-
-    def _has_room(self, offer: Offer, publisher: Publisher, now: float) -> bool:
-        rules = self._rules
-        if self._publishers[publisher.peer_id] >= rules.stored_per_publisher:
-            return False
-        if publisher.subnet and self._subnets[publisher.subnet] >= rules.stored_per_subnet:
-            return False
-        return self._has_room_in_slot(offer.slot, publisher, now) and self._make_room(offer)
 
     def _has_room_in_slot(self, slot: Slot, publisher: Publisher, now: float) -> bool:
         entries = self._slots.get(slot)

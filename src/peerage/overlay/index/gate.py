@@ -1,8 +1,9 @@
 """Who may put how much into an index, and ask it how often.
 
 Invariant: nobody gets more by linking again: what a peer has used up is remembered for longer than it takes to have it
-back. Holders at one subnet share a bound, as whoever has one address there has many. Pure: time is an argument
-(seconds).
+back. Holders at one subnet share a bound, as whoever has one address there has many. No stamps of work are asked for:
+in the hash table each keeper sees a few postings of many publishers, and nobody sees how many one of them has in all;
+an index has all of a holder's records before it, and bounds them as a whole. Pure: time is an argument (seconds).
 """
 
 from __future__ import annotations

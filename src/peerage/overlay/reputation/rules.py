@@ -1,4 +1,4 @@
-"""The bounds and numbers of votes, proofs and publishing, each with its reason, and those of a node in one struct.
+"""The bounds and numbers of votes and proofs, each with its reason, and those of a node in one struct.
 
 Invariant: all nodes of a network should have the same `life` and `stamp_bits`; the other numbers are each node's own
 business. Pure.
@@ -42,14 +42,6 @@ PROOF_SECONDS: Final = 2.0  # for all of them together
 PROOF_LIFE: Final = 1800.0  # seconds that a proof, or a failure to give one, counts
 PROOF_BYTES: Final = 1024 * 1024  # of a manifest that is fetched for it: files up to 16 GiB; larger ones stay unproved
 PROOFS_KEPT: Final = 2000  # holders and contents whose proof is remembered
-PUBLISH_FREE: Final = 60  # publications an hour of one key that cost no more than the usual stamp
-PUBLISH_STEP: Final = 10  # further ones, of one key or subnet, that make a stamp dearer by PUBLISH_STEP_BITS
-PUBLISH_STEP_BITS: Final = 2
-PUBLISH_BITS: Final = 16  # of the usual stamp: a twentieth of a second
-PUBLISH_BITS_MAX: Final = 26  # of the dearest: a minute
-PUBLISH_SECONDS: Final = 3600.0  # for which publications count
-PUBLISH_SUBNET_FREE: Final = 240  # publications an hour of one /24 or /48 before its stamps become dearer
-PUBLISH_REMEMBERED: Final = 10_000  # keys and subnets whose publications are counted
 
 
 class ReputationRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from peerage.catalogue.record import encode
 from peerage.errors import LimitError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerKey
-from peerage.overlay.dht.book import ListingId, PublicationBook
+from peerage.overlay.dht.book import ListingId, PublicationBook, bits_wanted
 from peerage.overlay.dht.contacts import SPACE, number_of
 from peerage.overlay.dht.limits import DHT_RENEW, DHT_RENEW_MIN, DHT_STORE_BYTES, DHT_STORE_ITEMS
 from peerage.overlay.dht.messages import Drop, Kind, Outcome, Put, Verdict
@@ -77,6 +77,41 @@ def test_a_word_without_room_is_left_alone():
     stored(made, 0.0, [FULL] * 15 + [KEPT] * 5)
     assert not made.is_due(79_999.0)
     assert made.is_due(80_000.0)
+
+
+def unstamped(bits):
+    return Outcome(Verdict.UNSTAMPED, 0, bits)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "bits"),
+    [
+        ([], 0),
+        ([KEPT], 0),
+        ([unstamped(18)], 18),
+        ([KEPT, unstamped(18)], 0),
+        ([KEPT, unstamped(18), unstamped(20)], 18),
+        ([KEPT] * 10 + [unstamped(26)] * 10, 0),
+        ([KEPT] * 9 + [unstamped(18)] * 5 + [unstamped(64)] * 6, 18),
+        ([FULL, FULL, unstamped(18)], 0),
+    ],
+)
+def test_a_better_stamp_is_made_for_half_of_the_keepers_not_for_a_few(outcomes, bits):
+    assert bits_wanted(outcomes) == bits
+
+
+def test_a_posting_that_needs_a_better_stamp_waits_an_hour_or_until_there_is_one():
+    made = book(1, retry=300.0)
+    [[listing]] = made.sweep(0.0, 0, 10)
+    made.stored(listing, [unstamped(18)] * 20, 0.0)
+    assert not made.is_due(DHT_RENEW_MIN - 1)
+    assert made.is_due(DHT_RENEW_MIN)
+    made.hurry(listing, 20.0)
+    assert made.is_due(20.0)
+    made.sweep(20.0, 0, 10)
+    made.stored(listing, [unstamped(18)] * 19 + [KEPT], 20.0)
+    made.unlist(listing.id, 30.0)
+    assert len(made) == 1, "one keeper has it, and is to drop it"
 
 
 def test_what_is_withdrawn_is_dropped_and_forgotten():

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 from dht_samples import peer_id, rules
-from overlay_world import record
+from overlay_world import content_of, record
 
 from peerage.catalogue.query_parser import parse
 from peerage.catalogue.record import Visibility, encode
@@ -13,7 +13,7 @@ from peerage.overlay.dht.limits import DHT_ANSWER_BYTES, DHT_LIFE, DHT_SKEW
 from peerage.overlay.dht.messages import Drop, Fetch, Kind, Put, Store, Verdict
 from peerage.overlay.dht.records import Posting, Provider, Value, Whereabouts, key_of_word
 from peerage.overlay.dht.store import Publisher
-from peerage.overlay.stamps import find_stamp, stamp_subject
+from peerage.overlay.stamps import find_stamp, stamp_bits, stamp_subject
 
 NOW = 1_790_000_000.0
 KEY = PeerKey.from_seed(b"k" * 32)
@@ -99,6 +99,55 @@ def test_a_posting_without_a_stamp_is_not_kept():
     cheap = msgspec.structs.replace(posting(shared), stamp=bad)
     assert verdicts(made, Store(where(), postings=(cheap,))) == [Verdict.UNSTAMPED]
     assert verdicts(made, Store(where(), postings=(posting(shared, bits=12),))) == [Verdict.STORED]
+
+
+def flood(made, numbers, bits, sender=SENDER):
+    """Store so many new postings, each under a word of its own, until one is refused; return the last outcome."""
+    for number in numbers:
+        shared = record(KEY, f"flood{number}.flac")
+        message = Store(where(), postings=(posting(shared, f"flood{number}", bits),))
+        [outcome] = made.take(message, sender, KEY.public_key, NOW)
+        if outcome.verdict is not Verdict.STORED:
+            break
+    return outcome
+
+
+def priced(free=5, subnet_free=50, **changes):
+    publishing = msgspec.structs.replace(rules().publishing, free=free, subnet_free=subnet_free, step=3)
+    return keeper(stamp_bits=1, uncounted=2, publishing=publishing, **changes)
+
+
+def test_new_postings_become_dearer_and_renewals_do_not():
+    made = priced()
+    refused = flood(made, range(100), 1)
+    assert (refused.verdict, refused.bits) == (Verdict.UNSTAMPED, 3)
+    count = len(made.shelves)
+    assert 2 + 5 <= count <= 2 + 5 + 3  # a stamp may be better than it has to be
+    again = Store(where(), postings=(posting(record(KEY, "flood0.flac"), "flood0", 1),))
+    assert verdicts(made, again) == [Verdict.RENEWED]
+    assert flood(made, range(100, 200), 3).bits == 5
+    assert len(made.shelves) > count
+
+
+def test_postings_from_one_subnet_are_counted_together():
+    made = priced(free=50, subnet_free=5)
+    assert flood(made, range(100), 1).bits == 3
+    other = Store(where(OTHER), postings=(posting(record(OTHER, "Blue.flac", content="x"), "blue", 1),))
+    worth = stamp_bits(stamp_subject(OTHER.public_key, content_of("x")), other.postings[0].stamp)
+    assert worth < 3
+    assert verdicts(made, other, Publisher(OTHER.peer_id, SENDER.subnet, ""), OTHER) == [Verdict.UNSTAMPED]
+    assert verdicts(made, other, STRANGER, OTHER) == [Verdict.STORED]
+
+
+def test_nobody_is_asked_to_work_for_what_has_no_room_or_no_business_here():
+    assert flood(priced(stored_per_publisher=4), range(100), 1).verdict is Verdict.FULL
+    made = priced(stored_per_publisher=8)
+    flood(made, range(100), 1)
+    while len(made.shelves) < 8:
+        flood(made, range(100 * len(made.shelves), 100 * len(made.shelves) + 9), 9)
+    refused = flood(made, range(9000, 9100), 0)
+    assert (refused.verdict, refused.bits) == (Verdict.FULL, 0)
+    assert flood(priced(radius=2**200), range(1), 0).verdict is Verdict.FAR
 
 
 def test_the_rest_of_the_query_is_checked_where_the_posting_is():

@@ -57,7 +57,7 @@ MESSAGES = [
         (Put(VALUE, 2),),
         (Drop(Kind.POSTINGS, b"k" * 32, b"c" * 32),),
     ),
-    Kept((Outcome(Verdict.STORED, 0), Outcome(Verdict.FULL, 100))),
+    Kept((Outcome(Verdict.STORED, 0), Outcome(Verdict.FULL, 100), Outcome(Verdict.UNSTAMPED, 5, 18))),
 ]
 
 
@@ -91,12 +91,17 @@ def test_garbage_gives_a_protocol_error_or_a_message(kind, data):
         (Store, Store(values=(Put(msgspec.structs.replace(VALUE, value=b"v" * 1001)),))),
         (Store, Store(values=(Put(msgspec.structs.replace(VALUE, salt=b"v" * 65)),))),
         (Kept, Kept((Outcome(Verdict.STORED, 101),))),
+        (Kept, Kept((Outcome(Verdict.UNSTAMPED, 0, 65),))),
     ],
     ids=lambda each: "" if isinstance(each, type) else str(each)[:60],
 )
 def test_what_exceeds_a_bound_is_refused(kind, message):
     with pytest.raises(ProtocolError):
         decode(kind, encode(message)[12:])
+
+
+def test_an_outcome_without_bits_is_read():
+    assert decode(Kept, msgspec.msgpack.encode([[[0, 7]]])) == Kept((Outcome(Verdict.STORED, 7, 0),))
 
 
 def test_the_largest_answer_fits_a_frame():

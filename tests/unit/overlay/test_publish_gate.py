@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peerage.overlay.reputation.publishing import PublishGate, PublishRules
+from peerage.overlay.publish_gate import PublishGate, PublishRules
 
-RULES = PublishRules(bits=16, bits_max=26, free=60, subnet_free=240, step=10, step_bits=2, seconds=3600.0)
+RULES = PublishRules(free=60, subnet_free=240, step=10, step_bits=2, rise=10, seconds=3600.0, remembered=1000)
 ANNA, HOME = b"anna", "192.0.2.0/24"
 
 
 def publish(gate: PublishGate, times: int, now: float = 0.0, key: bytes = ANNA, subnet: str = "") -> None:
     for _ in range(times):
-        assert gate.admits(key, subnet, 64, now)
+        gate.count(key, subnet, now)
 
 
 def test_the_first_sixty_of_an_hour_cost_the_usual():
-    gate = PublishGate(RULES)
+    gate = PublishGate(16, RULES)
     publish(gate, 59)
     assert gate.bits(ANNA, "", 0.0) == 16
     publish(gate, 1)
@@ -29,16 +30,8 @@ def test_the_first_sixty_of_an_hour_cost_the_usual():
     assert gate.bits(b"bert", "", 0.0) == 16
 
 
-def test_a_cheap_stamp_is_refused_and_not_counted():
-    gate = PublishGate(RULES)
-    publish(gate, 60)
-    for _ in range(100):
-        assert not gate.admits(ANNA, "", 17, 0.0)
-    assert gate.admits(ANNA, "", 18, 0.0)
-
-
 def test_it_becomes_cheap_again():
-    gate = PublishGate(RULES)
+    gate = PublishGate(16, RULES)
     publish(gate, 80)
     assert gate.bits(ANNA, "", 1800.0) == 22
     assert gate.bits(ANNA, "", 3600.0 + 1800.0) == 16, "half of them still count"
@@ -47,8 +40,26 @@ def test_it_becomes_cheap_again():
     assert gate.bits(ANNA, "", 3 * 3600.0) == 16
 
 
+def test_a_clock_that_is_put_back_makes_nothing_dearer():
+    gate = PublishGate(16, RULES)
+    publish(gate, 40, 1e9)
+    publish(gate, 1, 1e9 + 3600)  # the forty are those of the hour before
+    before = gate.bits(ANNA, "", 1e9 + 3600)
+    assert gate.bits(ANNA, "", 1000.0) == before == 16
+
+
+def test_the_table_of_counts_is_bounded():
+    gate = PublishGate(16, msgspec.structs.replace(RULES, remembered=3))
+    publish(gate, 60)
+    for number in range(3):
+        publish(gate, 1, key=bytes([number]))
+    assert gate.bits(ANNA, "", 0.0) == 16, "forgotten"
+    publish(gate, 59, key=b"\2")
+    assert gate.bits(b"\2", "", 0.0) == 18
+
+
 def test_attack_many_keys_of_one_subnet_pay_as_one():
-    gate = PublishGate(RULES)
+    gate = PublishGate(16, RULES)
     for number in range(240):
         publish(gate, 1, key=bytes([number]), subnet=HOME)
     assert gate.bits(b"newcomer", HOME, 0.0) == 18
@@ -57,10 +68,9 @@ def test_attack_many_keys_of_one_subnet_pay_as_one():
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b"]), st.floats(0, 4000)), max_size=80))
-def test_a_stamp_of_the_bits_named_always_gets_in(steps):
-    gate, now = PublishGate(RULES), 0.0
+def test_the_price_has_a_floor_and_a_ceiling(steps):
+    gate, now = PublishGate(16, RULES), 0.0
     for key, pause in steps:
         now += pause
-        bits = gate.bits(key, HOME, now)
-        assert RULES.bits <= bits <= RULES.bits_max
-        assert gate.admits(key, HOME, bits, now)
+        assert 16 <= gate.bits(key, HOME, now) <= 26
+        gate.count(key, HOME, now)

@@ -1,13 +1,15 @@
-"""What publishing costs: one limiter for whoever keeps what strangers publish, an index, a supernode, a hash table.
+"""What publishing costs: a limiter for whoever keeps what strangers publish, and is sent it piece by piece.
 
 The first publications of a key in an hour need the usual stamp, further ones a dearer one, step by step; all keys of
 one subnet share a second count, so that many keys behind one address pay as one. So who publishes by hand never
 notices, who has a large library works a while for it, and who floods works for ever.
-Invariant: whoever shows a stamp of the bits that `bits` names gets in, whatever he did before; counts are bounded in
-number, and none of them lasts longer than its hour. Pure: time is an argument (seconds).
+Invariant: whoever shows a stamp of the bits that `bits` names may publish, whatever he did before, and these never
+exceed the dearest; counts are bounded in number, and none of them lasts longer than its two hours. Pure: time is an
+argument (seconds).
 
-    gate = PublishGate()
-    if not gate.admits(key, subnet, stamp_bits(subject, stamp), now): ...   # counts it, if it is let in
+    gate = PublishGate(16, rules)
+    if stamp_bits(subject, stamp) >= gate.bits(key, subnet, now):
+        gate.count(key, subnet, now)
 """
 
 from __future__ import annotations
@@ -17,33 +19,29 @@ from typing import TypeVar
 import msgspec
 
 from peerage.overlay.expiring import ExpiringTable
-from peerage.overlay.reputation import rules as limits
 
 _KeyT = TypeVar("_KeyT")
 
 
 class PublishRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How dear publishing is; `free` publications of a key within `seconds` cost `bits`."""
+    """How the price rises: `free` publications of a key within `seconds` cost no more than the usual."""
 
-    bits: int = limits.PUBLISH_BITS
-    bits_max: int = limits.PUBLISH_BITS_MAX
-    free: int = limits.PUBLISH_FREE
-    subnet_free: int = limits.PUBLISH_SUBNET_FREE
-    step: int = limits.PUBLISH_STEP
-    step_bits: int = limits.PUBLISH_STEP_BITS
-    seconds: float = limits.PUBLISH_SECONDS
-    remembered: int = limits.PUBLISH_REMEMBERED
-
-
-DEFAULT_PUBLISH_RULES = PublishRules()
+    free: int
+    subnet_free: int
+    step: int  # further publications after which a stamp costs `step_bits` more
+    step_bits: int
+    rise: int  # bits by which the dearest stamp exceeds the usual one
+    seconds: float
+    remembered: int  # keys, and subnets, that are counted; who published longest ago is forgotten first
 
 
 class PublishGate:
-    """Counts what keys and subnets publish."""
+    """Counts what keys and subnets publish; `usual` are the bits of a stamp that everybody needs."""
 
-    __slots__ = ("_keys", "_rules", "_subnets")
+    __slots__ = ("_keys", "_rules", "_subnets", "_usual")
 
-    def __init__(self, rules: PublishRules = DEFAULT_PUBLISH_RULES) -> None:
+    def __init__(self, usual: int, rules: PublishRules) -> None:
+        self._usual = usual
         self._rules = rules
         self._keys: ExpiringTable[bytes, _Count] = ExpiringTable(rules.remembered, 2 * rules.seconds)
         self._subnets: ExpiringTable[str, _Count] = ExpiringTable(rules.remembered, 2 * rules.seconds)
@@ -55,16 +53,13 @@ class PublishGate:
         if subnet:
             over = max(over, self._recent(self._subnets.get(subnet, now), now) - rules.subnet_free)
         steps = max(0.0, over + rules.step) // rules.step
-        return min(rules.bits + int(steps) * rules.step_bits, rules.bits_max)
+        return self._usual + min(int(steps) * rules.step_bits, rules.rise)
 
-    def admits(self, key: bytes, subnet: str, stamp_bits: int, now: float) -> bool:
-        """Whether something may be published with such a stamp; counts it if so."""
-        if stamp_bits < self.bits(key, subnet, now):
-            return False
+    def count(self, key: bytes, subnet: str, now: float) -> None:
+        """Take note of one publication."""
         self._count(self._keys, key, now)
         if subnet:
             self._count(self._subnets, subnet, now)
-        return True
 
     def _recent(self, count: _Count | None, now: float) -> float:
         return count.recent(now, self._rules.seconds) if count is not None else 0.0
@@ -94,7 +89,9 @@ class _Count:
         return self._now + self._before * (1 - (now - self._began) / seconds)
 
     def _turn(self, now: float, seconds: float) -> None:
-        if now - self._began >= 2 * seconds:
+        if now < self._began:  # the clock was put back: nobody pays for that
+            self._began = now
+        elif now - self._began >= 2 * seconds:
             self._before = self._now = 0
             self._began = now
         elif now - self._began >= seconds:
