@@ -61,7 +61,6 @@ class Stamping:
 
     def close(self) -> None:
         """Look for nothing any more."""
-        self._wishes.clear()
         if self.task is not None:
             self.task.cancel()
 

@@ -147,7 +147,8 @@ def test_nobody_is_asked_to_work_for_what_has_no_room_or_no_business_here():
         flood(made, range(100 * len(made.shelves), 100 * len(made.shelves) + 9), 9)
     refused = flood(made, range(9000, 9100), 0)
     assert (refused.verdict, refused.bits) == (Verdict.FULL, 0)
-    assert flood(priced(radius=2**200), range(1), 0).verdict is Verdict.FAR
+    assert flood(keeper(stamp_bits=12), range(1), 1).verdict is Verdict.UNSTAMPED
+    assert flood(keeper(stamp_bits=12, radius=2**200), range(1), 1).verdict is Verdict.FAR
 
 
 def test_the_rest_of_the_query_is_checked_where_the_posting_is():
