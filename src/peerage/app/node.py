@@ -284,6 +284,7 @@ class Node:
         )
         self.sharing = Sharing(stores.library, stores.database, lambda: self._myself)
         self.neighbours = Neighbours(peer)
+        self.neighbours.watchers.append(self.overlays.friends_changed)
         browsing = Browsing(partial(own_page, stores.database), ADMITS[self.config.browse])
         self.shelves = PeerShares(peer, browsing, self.neighbours, recent)
         self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)

@@ -17,6 +17,7 @@ from peerage.catalogue.database import Database
 from peerage.catalogue.record_index import RecordIndex
 from peerage.errors import AddressError
 from peerage.identity.address import Address, parse_address
+from peerage.identity.keys import PeerId
 from peerage.identity.link import parse_source
 from peerage.overlay.base import Overlay
 from peerage.overlay.dht import DhtOverlay
@@ -69,6 +70,12 @@ class Overlays:
     def services(self) -> tuple[Overlay, ...]:
         """What is to be mounted on the peer."""
         return (self.local, *self.mounted)
+
+    def friends_changed(self, _peer_id: PeerId) -> None:
+        """Let friends hear at once that there is something for them."""
+        for overlay in self.mounted:
+            if isinstance(overlay, FloodOverlay):
+                overlay.look()
 
     def lines(self) -> list[models.OverlayLine]:
         """Say of each overlay what this node is in it, and with how many others."""

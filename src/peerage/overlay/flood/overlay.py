@@ -56,7 +56,11 @@ class FloodOverlay(Overlay):
 
     def stabilizers(self) -> Iterable[Stabilizer]:
         """Look now and then for what nobody tells of: downloads that have begun, friends, links of a mesh."""
-        return (Stabilizer(self._engine.look, self._rules.table_interval),) if self._rules.table_depth else ()
+        return (Stabilizer(self.look, self._rules.table_interval),) if self._rules.table_depth else ()
+
+    def look(self) -> None:
+        """Who is a friend has changed, say: neighbours are told soon of what is there for them."""
+        self._engine.look()
 
     async def start(self) -> None:
         """Begin."""
