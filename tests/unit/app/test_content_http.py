@@ -199,6 +199,7 @@ async def test_a_download_that_rests_says_so(api: Api, node: Node, open_node: Op
     async with api.http.stream("GET", route) as response:
         assert response.status_code == 200
         await node.fetching.pause(link)
+        await other.set_limits(up=0)  # what is on its way need not take a minute
         with pytest.raises(httpx.RemoteProtocolError):
             await response.aread()
     paused = await api.http.get(route, headers={"range": f"bytes={31 * MIB}-"})
