@@ -41,7 +41,7 @@ class Connector:
         self._transport = transport
         self._dispatcher = dispatcher
         self._limiter = ConnectionLimiter(peer.limits, peer.metrics)
-        self.links = ConnectionSet(self._limiter, services.connected, services.disconnected)
+        self.links = ConnectionSet(self._limiter, services.connected, services.disconnected, peer.table.is_apart)
         self.keeper = LinkKeeper(self.links, self._limiter, peer.table, peer.metrics)
         self._listeners: list[Listener] = []
         self._greeting: set[PeerConnection] = set()  # links whose hello has not come yet
@@ -113,7 +113,7 @@ class Connector:
         """Return the talk link that a dial would only double."""
         if expect is not None:
             return self.links.talk(expect)
-        return next((each for each in self.links.neighbours() if each.dialled == address), None)
+        return next((each for each in self.links.all_talk() if each.dialled == address), None)
 
     # --- adopting, and turning away -------------------------------------------------------------------------------
 
@@ -160,6 +160,9 @@ class Connector:
             raise LocalError("this peer has stopped")
         if peer_id == self._peer.peer_id:
             raise LocalError("that is this node itself")
+        if not self._peer.admits(peer_id):
+            self._peer.metrics.count("links_refused", "not-admitted")
+            raise RefusedError(ErrorCode.FORBIDDEN, "this peer is there for others")
         known = self._peer.table.get(peer_id)
         if known is not None and known.banned:
             self._peer.metrics.count("links_refused", "banned")
@@ -221,7 +224,7 @@ class Connector:
         for link in tuple(self._turned_away):
             self._forget(link)
         connections = [*self._greeting, *self.links.all()]
-        for connection in self.links.neighbours():
+        for connection in self.links.all_talk():
             _say_goodbye(connection)
         for connection in connections:
             connection.close()

@@ -38,9 +38,10 @@ class Hello(Message, frozen=True):
 
 
 class Pong(Message, frozen=True):
-    """The answer to a ping."""
+    """The answer to a ping; `time` is the sender's clock, in whole seconds since 1970, 0 when it does not say."""
 
     code: ClassVar[bytes] = b"PONG"
+    time: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
 class Ping(Request[Pong], frozen=True):

@@ -57,6 +57,7 @@ class Peer:
         self.metrics = Metrics()
         self.table = PeerTable(self.limits.known_peers, self.peer_id)
         self.agent = AGENT
+        self.admits: Callable[[PeerId], bool] = lambda _peer_id: True  # with whom it has links at all
         self._handlers = HandlerTable()
         self._routers = RouterChain(neighbour_router(self.table))
         self._tasks = TaskScope(self.metrics, self.limits.tasks, "handlers")
@@ -69,7 +70,7 @@ class Peer:
         self._keeper = self._connector.keeper
         self._stop_asked = asyncio.Event()
         self._stopping = asyncio.Lock()
-        self.add_handler(Ping, lambda _connection, _message: Pong())
+        self.add_handler(Ping, lambda _connection, _message: Pong(int(self.clock.time())))
         self.add_handler(Quit, lambda connection, _message: connection.close("the other side has left"))
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -204,6 +205,14 @@ class Peer:
         """Whether no further peer can be remembered without forgetting one."""
         return self.table.full
 
+    def set_apart(self, peer_id: PeerId) -> None:
+        """Keep a peer to this node alone, from now on until the end: to be called before it is linked.
+
+        Links to it are made and used as any other, but it is no neighbour: no service hears of it, the table does not
+        know it, so nobody is told of it and nothing of it is kept. Raises LimitError above `limits.MAX_APART`.
+        """
+        self.table.set_apart(peer_id)
+
     # --- links ----------------------------------------------------------------------------------------------------
 
     def connection_to(self, peer_id: PeerId) -> PeerConnection | None:
@@ -213,6 +222,10 @@ class Peer:
     def neighbours(self) -> list[PeerConnection]:
         """Return one talk link for each connected peer."""
         return self._links.neighbours()
+
+    def apart(self) -> list[PeerConnection]:
+        """Return one talk link for each connected peer that was set apart."""
+        return self._links.apart()
 
     def connections(self) -> list[PeerConnection]:
         """Return every open link."""

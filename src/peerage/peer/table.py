@@ -1,8 +1,8 @@
 """The known peers: who they are, where they were last reached, what they were good for; kept on disk.
 
 Invariant: a peer whose id was proved on a link outranks hearsay, hearsay never displaces it, and only proved peers are
-passed on to others. The table is bounded: the least useful peer gives way, friends and bans never do. No I/O but `load`
-and `save`.
+passed on to others. The table is bounded: the least useful peer gives way, friends and bans never do. A peer that was
+set apart is never in it. No I/O but `load` and `save`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from peerage.errors import ConfigError, LocalError, StoreError
+from peerage.errors import ConfigError, LimitError, LocalError, StoreError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, PeerIdField
-from peerage.limits import MAX_ADDRESSES
+from peerage.limits import MAX_ADDRESSES, MAX_APART
 
 _HEARSAY_SHARE: Final = 4  # at most one entry in four is somebody nobody here has met
 _FORGET_FAILURES: Final = 8  # failed dials in a row after which an unproved or long unseen peer is dropped
@@ -66,6 +66,7 @@ class PeerTable:
         self._own_id = own_id
         self._peers: dict[PeerId, PeerInfo] = {}
         self._slots: dict[int, PeerId] = {}
+        self._apart: set[PeerId] = set()
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -86,7 +87,7 @@ class PeerTable:
         """Remember a peer that somebody told of; False when it adds nothing or there is no room for hearsay."""
         known = self._peers.get(peer_id)
         fresh = tuple(address for address in addresses if address.is_dialable)
-        if peer_id == self._own_id or not fresh or (known is not None and known.proved):
+        if not self._may_know(peer_id) or not fresh or (known is not None and known.proved):
             return False
         if known is None:
             if not self._room_for_hearsay():
@@ -137,6 +138,17 @@ class PeerTable:
         """Forget a peer; False when it was not known."""
         self._slots = {slot: each for slot, each in self._slots.items() if each != peer_id}
         return self._peers.pop(peer_id, None) is not None
+
+    def set_apart(self, peer_id: PeerId) -> None:
+        """Forget a peer, and never know it again; LimitError when too many were set apart."""
+        if len(self._apart) >= MAX_APART and peer_id not in self._apart:
+            raise LimitError("MAX_APART", "ours", "too many peers were set apart since the start; start anew")
+        self._apart.add(peer_id)
+        self.remove(peer_id)
+
+    def is_apart(self, peer_id: PeerId) -> bool:
+        """Whether a peer was set apart."""
+        return peer_id in self._apart
 
     def best(self) -> list[PeerInfo]:
         """Return the peers that may be dialled, the most useful first."""
@@ -198,13 +210,15 @@ class PeerTable:
     def _put(self, info: PeerInfo) -> None:
         if info.peer_id == self._own_id:
             raise LocalError("a peer does not know itself")
+        if info.peer_id in self._apart:
+            raise LocalError("this peer is there for this node only, and nothing is kept about it")
         if info.peer_id not in self._peers and not self._room_for(info.peer_id):
             raise LocalError(f"all {self._maximum} known peers are friends or banned; remove one first")
         self._peers[info.peer_id] = info
 
     def _room_for(self, peer_id: PeerId) -> bool:
         """Make room for one more, at the cost of the least useful that nobody said anything about."""
-        if peer_id == self._own_id:
+        if not self._may_know(peer_id):
             return False
         if self.full:
             least = min(self._peers.values(), key=PeerInfo.worth)
@@ -212,6 +226,9 @@ class PeerTable:
                 return False
             self.remove(least.peer_id)
         return True
+
+    def _may_know(self, peer_id: PeerId) -> bool:
+        return peer_id != self._own_id and peer_id not in self._apart
 
     def _room_for_hearsay(self) -> bool:
         hearsay = sum(not each.proved for each in self._peers.values())

@@ -83,6 +83,7 @@ class Flooding:
         self._family = family
         self._links_given = links
         self.horizon: Callable[[], int] | None = None  # about how many hosts there are, where that is known
+        self.apart: Links = tuple  # whom only this node's own questions go to
         self._asking: dict[bytes, Asking[Any]] = {}  # bounded by FloodRules.own_searches
         self._peer: Peer
         self._links: Links
@@ -171,7 +172,7 @@ class Flooding:
 
     def _begin(self, asked: Asked, read: Reader[FoundT]) -> Search[FoundT]:
         widening = Widening(asked, self._rules, self._book, self._links, self._peer.rng)
-        widening.hosts = self.horizon
+        widening.hosts, widening.apart = self.horizon, self.apart
         asking = Asking(asked.request, read, widening, self._sender)
         return Search(self._ask(asked.question, asked.request, asking), asking.cost)
 
@@ -219,7 +220,9 @@ class Flooding:
     def _admit(self, connection: PeerConnection, message: Question) -> Onward | None:
         """Return how a question may go on; None when it does not."""
         self._sender.count("questions")
-        if self._links_given is not None and connection not in self._links():
+        if self._peer.table.is_apart(connection.peer_id) or (
+            self._links_given is not None and connection not in self._links()
+        ):
             self._sender.drop("no-link")
             return None
         verdict = self._state.take_question(message.question_id, message.ttl, connection.peer_id, self._now())
@@ -309,7 +312,7 @@ class Flooding:
         self._answers.on_holder(connection, message)
 
     def _on_table(self, connection: PeerConnection, message: TableUpdate) -> None:
-        if self._tables is not None:
+        if self._tables is not None and not self._peer.table.is_apart(connection.peer_id):
             self._tables.on_update(connection, message)
 
     def _new_id(self) -> bytes:

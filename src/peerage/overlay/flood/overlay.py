@@ -65,6 +65,7 @@ class FloodOverlay(Overlay):
     async def start(self) -> None:
         """Begin."""
         self._answerer.peer = self.peer
+        self._engine.apart = self.peer.apart
         await self._engine.start(self.peer)
 
     async def stop(self) -> None:

@@ -1,7 +1,8 @@
 """Sends a question of this node out: all at once, as in 2001, or step by step as overlay/dynamic_query.py decides.
 
 Invariant: at most half of the search's budget is spent on asking; the question's ttl is never above what the search
-allows. What a friend next door has only for this node is asked for in the first step, whatever the tables say.
+allows. What a friend next door has only for this node is asked for in the first step, whatever the tables say, and so
+is who is there for this node only.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Widening:
         self._query: DynamicQuery | None = None
         self._asked_at: dict[PeerId, float] = {}
         self._over = False
+        self.apart: Links = tuple  # whom nobody else asks, and who ask nobody
         self.hosts: Callable[[], int] | None = None  # about how many there are: farther than that nobody need ask
 
     @property
@@ -89,11 +91,13 @@ class Widening:
         return DynamicQuery(rules, goal, targets, self._rng)
 
     def _everybody(self) -> Step:
-        return Step(tuple((each.peer_id, self._rules.max_ttl) for each in self._links()), math.inf)
+        apart = ((each.peer_id, 1) for each in self.apart())
+        return Step((*apart, *((each.peer_id, self._rules.max_ttl) for each in self._links())), math.inf)
 
     def _private(self) -> Step:
-        """Ask those who have something that they put into no table."""
-        more = (each.peer_id for each in self._links() if self._book.has_more(each.peer_id))
+        """Ask those who have something that they put into no table, and those whom nobody else asks."""
+        more = [each.peer_id for each in self._links() if self._book.has_more(each.peer_id)]
+        more += [each.peer_id for each in self.apart()]
         return Step(tuple((peer_id, 1) for peer_id in more), 0.0)
 
     def _send(self, step: Step, cost: Cost, sender: Sender, now: float) -> None:
