@@ -1,4 +1,4 @@
-"""The local API as one ASGI application: routes, errors and OpenAPI, behind the guard.
+"""The local API and the page as one ASGI application: routes, errors and OpenAPI, behind the guard.
 
 Invariant: there is no way to a route but through the guard.
 """
@@ -6,7 +6,7 @@ Invariant: there is no way to a route but through the guard.
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -21,6 +21,7 @@ from peerage.app.api.control import Control
 from peerage.app.api.guard import MAX_BODY, AsgiApp, Door, Guard
 from peerage.app.api.routes import ROUTES
 from peerage.app.node import Node
+from peerage.app.web.pages import serve_page
 from peerage.errors import PeerageError
 
 ROOT: Final = "/api/v1"
@@ -28,7 +29,8 @@ ROOT: Final = "/api/v1"
 
 def build(node: Node, access: Access, control: Control, door: Door) -> AsgiApp:
     """Return the API of a node as it stands at one door; `control` is told when it is asked to stop."""
-    return Guard(build_open(node, access, control), access, door)  # type: ignore[arg-type]  # Litestar names its events more narrowly
+    api: Any = build_open(node, access, control)  # Litestar names the events of ASGI more narrowly
+    return Guard(api, serve_page, access, door)
 
 
 def build_open(node: Node, access: Access, control: Control) -> Litestar:

@@ -28,11 +28,13 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 MAX_BODY: Final = 256 * 1024  # a thousand long paths fit
 
 ENTRANCE: Final = "/enter"  # where a one-time link leads
-START: Final = "/api/v1/openapi.json"  # and where it leads on to
+START: Final = "/"  # and where it leads on to: the page
 VISITOR: Final = "visitor"  # in the state of a request
 
 _BEARER: Final = b"bearer "
+_API: Final = "/api/"
 _LOGIN: Final = "/api/v1/login"
+_DROPPED: Final = "/api/v1/dropped/"  # files are handed in here; how much the disk takes is decided behind
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_PAGES: Final = frozenset({b"", b"same-origin", b"none"})  # who made a request, as a browser says it
 
@@ -59,10 +61,11 @@ class Door(NamedTuple):
 
 
 class Guard:
-    """Wraps an ASGI application; `access` knows who has which secret."""
+    """Wraps the API and the page; `access` knows who has which secret. The page is open: there is none in it."""
 
-    def __init__(self, app: AsgiApp, access: Access, door: Door) -> None:
+    def __init__(self, app: AsgiApp, page: AsgiApp, access: Access, door: Door) -> None:
         self._app = app
+        self._page = page
         self._access = access
         self._door = door
 
@@ -71,9 +74,12 @@ class Guard:
         if scope["type"] != "http":
             return  # no websockets, and nobody waits for lifespan
         headers = _headers(scope)
-        refusal = self._place_refused(headers)
+        refusal = self._place_refused(scope, headers)
         if refusal is None and scope["path"] == ENTRANCE:
             await self._enter(scope, send)
+            return
+        if refusal is None and not scope["path"].startswith(_API):
+            await self._page(scope, receive, send)
             return
         refusal = refusal or self._visitor_refused(scope, headers)
         if refusal is None:
@@ -81,7 +87,7 @@ class Guard:
         else:
             await _answer(send, *refusal)
 
-    def _place_refused(self, headers: dict[bytes, bytes]) -> Refusal | None:
+    def _place_refused(self, scope: Scope, headers: dict[bytes, bytes]) -> Refusal | None:
         """Look at where a request goes and comes from, and at its size."""
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._door.is_here(host):
@@ -90,7 +96,8 @@ class Guard:
         if origin is not None and not is_same_place(origin.decode("latin-1"), host, self._door.scheme):
             return 403, "OriginError", "pages of other origins may not use this API"
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > MAX_BODY:
+        whole_file = scope["method"] == "PUT" and scope["path"].startswith(_DROPPED)
+        if not length.isdigit() or (int(length[:20]) > MAX_BODY and not whole_file):
             return 413, "LimitError", f"a body has at most {MAX_BODY} bytes"
         return None
 

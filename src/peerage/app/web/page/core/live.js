@@ -1,0 +1,65 @@
+// The one connection over which changes come. It is closed while nobody looks at the page for a while: a browser has
+// only six connections to a node, and a page in the background should cost nothing.
+
+import { connection, EVENTS, load, take } from "./store.js";
+
+const REST_AFTER = 60_000; // milliseconds hidden
+const KINDS = "transfers,peers,shares,wishes,notices,statistics";
+
+let source = null;
+let resting = 0;
+const listeners = new Set();
+
+/** Call `callback(event, before)` for every change, until the function that comes back is called. */
+export function onChange(callback) {
+  listeners.add(callback);
+  return () => listeners.delete(callback);
+}
+
+export function start() {
+  if (source !== null) return;
+  source = new EventSource(`/api/v1/events?kinds=${KINDS}`);
+  source.addEventListener("began", reload);
+  source.addEventListener("reload", reload);
+  source.addEventListener("open", () => {
+    connection.value = "live";
+  });
+  source.addEventListener("error", () => {
+    connection.value = "lost";
+    if (source?.readyState === EventSource.CLOSED) again();
+  });
+  for (const name of EVENTS) {
+    source.addEventListener(name, (said) => {
+      const event = JSON.parse(said.data);
+      event.event = name;
+      for (const listener of listeners) listener(event);
+      take(event);
+    });
+  }
+}
+
+export function stop() {
+  source?.close();
+  source = null;
+}
+
+async function reload() {
+  try {
+    await load();
+    connection.value = "live";
+  } catch {
+    connection.value = "lost";
+  }
+}
+
+/** A browser gives up after an answer that is not a stream, such as that of a node which just starts. */
+function again() {
+  stop();
+  setTimeout(() => document.hidden || start(), 2000);
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(stop, REST_AFTER);
+  else if (connection.value !== "signed-out") start();
+});
