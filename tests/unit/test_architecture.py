@@ -39,6 +39,8 @@ HEIGHT = {name: -row for row, names in enumerate(STOREYS) for name in names}
 PURE = (
     "errors.py",
     "limits.py",
+    "app/doctor_computer.py",
+    "app/doctor_network.py",
     "wire/*.py",
     "classic/patience.py",
     "peer/anchors.py",

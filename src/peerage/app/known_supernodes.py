@@ -55,10 +55,10 @@ class SupernodeFile:
 
 def capacity_of(config: Config, limits: Limits) -> Capacity:
     """Return what this node can give to others, as far as it is configured, and as the system allows."""
-    return Capacity(upload=config.limits.up, connections=min(limits.connections, _most_files() // 2))
+    return Capacity(upload=config.limits.up, connections=min(limits.connections, most_files() // 2))
 
 
-def _most_files() -> int:
+def most_files() -> int:
     """Return how many files and links this process may have open."""
     if sys.platform == "win32":
         return sys.maxsize  # there is no such bound

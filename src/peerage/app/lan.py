@@ -29,6 +29,7 @@ Found = Callable[[PeerId, tuple[Address, ...]], None]
 _ID: Final = "id"
 _LABEL: Final = 16  # characters of the id in a name of DNS, whose parts end at 63
 _ASK_MS: Final = 3000
+_COUNTED: Final = 1000  # peers that are counted: more of them than that say nothing more
 _WAITING: Final = 64  # names that wait to be looked up; a network that shouts more at once is up to something
 
 
@@ -47,6 +48,7 @@ class Lan(Service):
         self._zeroconf: AsyncZeroconf | None = None
         self._names: asyncio.Queue[str] = asyncio.Queue(_WAITING)
         self._task: asyncio.Task[None] | None = None
+        self._heard_of: set[PeerId] = set()
         self.notice = ""
 
     async def start(self) -> None:
@@ -58,6 +60,11 @@ class Lan(Service):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def heard(self) -> int:
+        """How many other peers were heard of since the start; a long list is not counted to its end."""
+        return len(self._heard_of)
 
     async def _run(self) -> None:
         from zeroconf import Error  # noqa: PLC0415 -- 0.1 s that only this needs
@@ -98,6 +105,8 @@ class Lan(Service):
         if read is None:
             self.peer.metrics.count("lan_answers_bad")
         elif read[0] != self.peer.peer_id:
+            if len(self._heard_of) < _COUNTED:
+                self._heard_of.add(read[0])
             self._found(*read)
 
 

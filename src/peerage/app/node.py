@@ -27,6 +27,7 @@ from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.contents import Contents
+from peerage.app.doctor import Doctor
 from peerage.app.events import EventHub
 from peerage.app.feeds import Feeds
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
@@ -92,6 +93,7 @@ class Node:
         self.started = time.time()
         self.events = EventHub(f"{self.started:.0f}")
         self.feeds: Feeds
+        self.doctor = Doctor(self)
         self.settings: Settings
         self.peer: Peer
         self.sharing: Sharing
@@ -111,7 +113,7 @@ class Node:
         self._publication: Publication
         self._upkeep: Upkeep
         self.classic = ClassicPort(settings_of(config.classic, config.classic_connect))
-        self._lan: Lan | None = None
+        self.lan: Lan | None = None
         self._listening: tuple[Address, ...] = ()
         self._myself: tuple[LinkSource, ...] = ()
 
@@ -155,7 +157,7 @@ class Node:
 
     def all_notices(self) -> list[str]:
         """Return what the owner of this node should read now."""
-        lan = self._lan.notice if self._lan is not None else ""
+        lan = self.lan.notice if self.lan is not None else ""
         return [*self.notices, *filter(None, (lan, self.classic.notice)), *self.wishes.notices]
 
     @property
@@ -248,8 +250,13 @@ class Node:
         """Return the node at a glance."""
         return await status_of(self)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the shares were compared with the disk once since the start."""
+        return self._publication.settled.is_set()
+
     async def settled(self) -> None:
-        """Wait until the shares were compared with the disk once since the start."""
+        """Wait until that is so."""
         await self._publication.settled.wait()
 
     # --- how it is put together ---------------------------------------------------------------------------------
@@ -360,8 +367,8 @@ class Node:
         if addresses := addresses_to_join(self.config):
             self.peer.spawn(self._join(addresses), "join")
         if self.config.lan:
-            self._lan = Lan([source.address for source in self._myself], self._found)
-            await self.peer.mount(self._lan)
+            self.lan = Lan([source.address for source in self._myself], self._found)
+            await self.peer.mount(self.lan)
 
     async def _join(self, addresses: Sequence[Address]) -> None:
         await self.membership.join(addresses)

@@ -23,6 +23,7 @@ from peerage.overlay.base import Overlay
 from peerage.overlay.dht import DhtOverlay
 from peerage.overlay.flood import FloodOverlay
 from peerage.overlay.index import IndexAt, IndexOverlay
+from peerage.overlay.index.known import IndexView
 from peerage.overlay.planner import LocalCatalogue, Planner
 from peerage.overlay.shelf import Shelf
 from peerage.overlay.supernode import Role, Setting, SupernodeOverlay
@@ -80,6 +81,10 @@ class Overlays:
     def lines(self) -> list[models.OverlayLine]:
         """Say of each overlay what this node is in it, and with how many others."""
         return [_line(overlay, self._parts) for overlay in self.mounted]
+
+    def indexes(self) -> tuple[IndexView, ...]:
+        """Return what is known of each index; none where indexes are not used."""
+        return next((overlay.indexes() for overlay in self.mounted if isinstance(overlay, IndexOverlay)), ())
 
     def role(self) -> str:
         """Say in a few words what this node does for others; "leaf" when it only takes part."""

@@ -14,6 +14,7 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/status                       Status
     GET    /api/v1/id                           Identity
+    GET    /api/v1/doctor                       list[Check] of `doctor_models.py`: how everything is, and what to do
     POST   /api/v1/down                         Done; the daemon stops in order after it has answered
 
     GET    /api/v1/events?kinds=K,K&after=ID    what changes in this node: NodeEvents of `event_models.py`, always as

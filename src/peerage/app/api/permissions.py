@@ -19,6 +19,7 @@ PERMISSIONS: Final[dict[RoleName, frozenset[Permission]]] = {
 
 _ROUTES: Final[dict[Permission, str]] = {
     "view": """
+        doctor
         status identity metrics openapi shares link transfers transfer progress content content_inside content_files
         events pieces statistics peers old_peers limits votes followed wishes wish_results me leave
     """,

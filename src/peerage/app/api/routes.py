@@ -20,6 +20,7 @@ from peerage.app.api.access_routes import ROUTES as ACCESS_ROUTES
 from peerage.app.api.access_routes import check_paths
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
+from peerage.app.api.doctor_routes import ROUTES as DOCTOR_ROUTES
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
 from peerage.app.api.insight_routes import ROUTES as INSIGHT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
@@ -258,6 +259,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
     *ACCESS_ROUTES,
     *CONTENT_ROUTES,
+    *DOCTOR_ROUTES,
     *EVENT_ROUTES,
     *INSIGHT_ROUTES,
     *SETTING_ROUTES,

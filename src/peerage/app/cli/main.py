@@ -53,6 +53,7 @@ _MODULES: Final = {
     "ui": "access",
     "keys": "access",
     "logs": "logs",
+    "doctor": "doctor",
     "demo": "demo",
     "lab": "lab",
     "completion": "completion",

@@ -34,6 +34,7 @@ COMMANDS = [
     "ui",
     "keys",
     "logs",
+    "doctor",
     "demo",
     "lab",
     "completion",
