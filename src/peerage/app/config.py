@@ -72,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     index: list[str] = []
     browse: BrowseName = "everyone"
     downloads: str = "~/Downloads/peerage"
+    folders: list[str] = msgspec.field(default_factory=lambda: ["~"])
     classic: str = ""
     classic_connect: list[str] = []
     limits: LimitSettings = LimitSettings()
@@ -129,6 +130,9 @@ TEMPLATE: Final = f"""\
 
 # Where finished downloads go.
 # downloads = "~/Downloads/peerage"
+
+# The folders that the page may look through, for the owner to choose what to share; hidden names and links are left out.
+# folders = ["~"]
 
 [limits]
 # Speeds in bytes a second, 0: no limit. "peerage limits" changes these lines.

@@ -28,6 +28,7 @@ from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.contents import Contents
 from peerage.app.doctor import Doctor
+from peerage.app.dropping import Drops
 from peerage.app.events import EventHub
 from peerage.app.feeds import Feeds
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
@@ -97,6 +98,7 @@ class Node:
         self.settings: Settings
         self.peer: Peer
         self.sharing: Sharing
+        self.drops: Drops
         self.fetching: Fetching
         self.neighbours: Neighbours
         self.shelves: PeerShares
@@ -290,6 +292,7 @@ class Node:
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
         self.sharing = Sharing(stores.library, stores.database, lambda: self._myself)
+        self.drops = Drops(peer, self.sharing, lambda: self.config.download_folder)
         self.neighbours = Neighbours(peer)
         self.neighbours.watchers.append(self.overlays.friends_changed)
         browsing = Browsing(partial(own_page, stores.database), ADMITS[self.config.browse])

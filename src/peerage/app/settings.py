@@ -15,6 +15,7 @@ from peerage.app.api.setting_models import SettingChange, SettingEntry
 from peerage.app.classic_port import settings_of
 from peerage.app.config import Config, LimitSettings, Value
 from peerage.app.doors import check_addresses
+from peerage.app.folders import roots_of
 from peerage.app.home import Home
 from peerage.app.starting import addresses_to_join
 from peerage.identity.address import parse_address
@@ -55,6 +56,7 @@ class Settings:
         addresses_to_join(wanted)
         settings_of(wanted.classic, wanted.classic_connect)
         check_addresses(self._home, wanted)
+        roots_of(wanted.folders)
         return config.write_values(self._home.config_file, values)
 
     def _entries(self, now: Config) -> list[SettingEntry]:

@@ -63,7 +63,7 @@ def local_paths(paths: Iterable[str], *, fold_case: bool) -> list[str]:
         local = path
         while key(local) in taken or holds_folder(in_order, key(local)):
             numbers[key(path)] = numbers.get(key(path), 1) + 1  # kept, or many equal names would cost their square
-            local = _numbered(path, numbers[key(path)])
+            local = numbered_name(path, numbers[key(path)])
         taken.add(key(local))
         result.append(local)
     return result
@@ -111,8 +111,8 @@ def _shortened(name: str) -> str:
     return _cut(stem, MAX_NAME_BYTES - len(ending.encode())) + ending
 
 
-def _numbered(path: str, number: int) -> str:
-    """Return "folder/name (2).txt" for "folder/name.txt"."""
+def numbered_name(path: str, number: int) -> str:
+    """Return "folder/name (2).txt" for "folder/name.txt"; not longer than a name may be."""
     folder, slash, name = path.rpartition("/")
     stem, ending = _split(name)
     ending = f" ({number}){ending}"

@@ -192,7 +192,7 @@ class Placing:
                 folder_below(self.folder, parts) as source,
                 folder_below(self._home, places, create=True) as target,
             ):
-                _move_to_free_name(source, part, target, place)
+                move_to_free_name(source, part, target, place)
                 flush_folder(target)
         except (FileExistsError, NotADirectoryError) as error:
             if not self._is_in_place(file):
@@ -213,7 +213,7 @@ def _exists(folder: int, name: str) -> bool:
     return True
 
 
-def _move_to_free_name(source: int, name: str, target: int, new_name: str) -> None:
+def move_to_free_name(source: int, name: str, target: int, new_name: str) -> None:
     """Move a file; raises FileExistsError, in one step with the move where the disk knows links, when one is there."""
     try:
         os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)

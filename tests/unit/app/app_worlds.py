@@ -31,3 +31,9 @@ class Api:
         self.http = httpx.AsyncClient(
             base_url=f"http://{address}/api/v1/", headers={"authorization": f"Bearer {token}"}, trust_env=False
         )
+
+    async def as_role(self, role: str) -> httpx.AsyncClient:
+        """Another client, with a key of this role."""
+        response = await self.http.post("keys", content=msgspec.json.encode({"name": f"some {role}", "role": role}))
+        headers = {"authorization": f"Bearer {response.json()['secret']}"}
+        return httpx.AsyncClient(base_url=f"http://{self.address}/api/v1/", headers=headers, trust_env=False)

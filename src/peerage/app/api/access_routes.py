@@ -41,7 +41,7 @@ def check_permission(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
 @get("/me", sync_to_thread=False)
 def me(request: AnyRequest) -> models.Me:
     """Say who asks, and what he may do."""
-    visitor = _visitor(request)
+    visitor = visitor_of(request)
     return models.Me(name=visitor.name, role=visitor.role, permissions=sorted(PERMISSIONS[visitor.role]))
 
 
@@ -67,7 +67,7 @@ def leave(access: TheAccess, request: AnyRequest) -> Response[Done]:
 @post("/link", sync_to_thread=False)
 def make_link(node: TheNode, access: TheAccess, request: AnyRequest) -> models.EntranceLink:
     """Make a link that lets a browser in as whoever asks, once and soon."""
-    code = access.make_link(_visitor(request))
+    code = access.make_link(visitor_of(request))
     return models.EntranceLink(url=f"http://{node.api}{ENTRANCE}?code={code}", seconds=LINK_SECONDS)
 
 
@@ -102,7 +102,7 @@ async def change_password(node: TheNode, access: TheAccess, data: JSONBody[model
 
 def check_paths(request: AnyRequest, node: Node, paths: Sequence[str | None]) -> None:
     """Keep everybody but the owner out of all folders but the one for downloads; links in paths are followed."""
-    if _visitor(request).role == "owner":
+    if visitor_of(request).role == "owner":
         return
     allowed_folder = node.config.download_folder.resolve()
     for path in paths:
@@ -110,7 +110,8 @@ def check_paths(request: AnyRequest, node: Node, paths: Sequence[str | None]) ->
             raise PermissionDeniedException(f"only the owner may use folders outside {allowed_folder}")
 
 
-def _visitor(request: AnyRequest) -> Visitor:
+def visitor_of(request: AnyRequest) -> Visitor:
+    """Return who asks."""
     visitor = request.scope["state"][VISITOR]
     assert isinstance(visitor, Visitor), "the guard let it in"
     return visitor

@@ -21,11 +21,11 @@ _ROUTES: Final[dict[Permission, str]] = {
     "view": """
         doctor
         status identity metrics openapi shares link transfers transfer progress content content_inside content_files
-        events pieces statistics peers old_peers limits votes followed wishes wish_results me leave
+        events pieces statistics peers old_peers limits votes followed wishes wish_results me leave qr
     """,
     "search": "search browse",
     "download": "fetch pause resume cancel prioritise add_wish see_wish remove_wish",
-    "share": "share unshare add_vote",
+    "share": "share unshare folders drop add_vote",
     "administer": """
         logs uploads down connect connect_classic change_peer change_limits change_followed keys add_key remove_key
         change_password make_link settings change_settings

@@ -22,6 +22,7 @@ from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
 from peerage.app.api.doctor_routes import ROUTES as DOCTOR_ROUTES
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
+from peerage.app.api.folder_routes import ROUTES as FOLDER_ROUTES
 from peerage.app.api.insight_routes import ROUTES as INSIGHT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.setting_routes import ROUTES as SETTING_ROUTES
@@ -261,6 +262,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *CONTENT_ROUTES,
     *DOCTOR_ROUTES,
     *EVENT_ROUTES,
+    *FOLDER_ROUTES,
     *INSIGHT_ROUTES,
     *SETTING_ROUTES,
     *WISH_ROUTES,

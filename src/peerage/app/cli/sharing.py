@@ -141,6 +141,7 @@ def _row(share: Share) -> Sequence[str]:
 def link(
     context: typer.Context,
     target: Annotated[str, typer.Argument(help="Path, name or content id of a share or a download.")],
+    qr: Annotated[bool, typer.Option("--qr", help="Show it as a QR code, too, for a phone.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the link to something that this node shares or downloads."""
@@ -151,6 +152,11 @@ def link(
     if as_json:
         command.output.emit(found)
     command.output.say(found.link)
+    if qr and not as_json:
+        from peerage.app.qr_code import terminal_lines  # noqa: PLC0415  # needed by this option alone
+
+        for line in terminal_lines(found.link):
+            command.output.say(line, style="black on bright_white")
 
 
 def _target(text: str) -> str:
