@@ -19,6 +19,7 @@ from peerage.errors import LocalError
 from peerage.identity.address import Address
 from peerage.lab.host_cache import HostCache
 from peerage.lab.member import Member
+from peerage.lab.shelf_overlay import ShelfOverlay
 from peerage.limits import SEARCH_TTL
 from peerage.overlay.base import Overlay
 from peerage.overlay.dht import DhtOverlay, DhtRules
@@ -47,6 +48,7 @@ class Generation(ABC):
     settle: ClassVar[float] = 60.0  # seconds from the last join until the network is as it will stay
     servers: ClassVar[int] = 0  # how many seats, from the first, are index servers
     mesh: ClassVar[bool] = True  # whether open links are what holds the network together
+    compared: ClassVar[bool] = True  # whether it is meant by "all"; others are for a question of their own
 
     @classmethod
     def most_queries(cls, peers: int) -> int:  # noqa: ARG003 -- subclasses look at it
@@ -237,17 +239,29 @@ class Auto(Dht):
 
     async def mount_overlay(self, member: Member) -> None:
         """Mount the planner's overlays."""
-        planner = self.overlay(member)
-        assert isinstance(planner, Planner)
-        for each in planner.overlays:
-            await member.node.peer.mount(each)
-        member.overlay = planner
-        member.node.peer.start_pings()
-        await planner.publish(member.held.records())
+        await _mount_planned(member, self.overlay(member))
+
+
+class PlannedSupernode(Supernode):
+    """What `peerage up --overlay supernode` does: a planner over its own shelf, its neighbours and supernodes."""
+
+    name = "supernode-planner"
+    title = "supernodes and neighbours, by need"
+    compared = False
+
+    def overlay(self, member: Member) -> Overlay:
+        """Return a planner over the overlays of such a node, which are mounted with it."""
+        assert member.membership is not None
+        flood = FloodOverlay(member.shelf, links=member.membership.active)
+        return Planner((ShelfOverlay(member.held), flood, super().overlay(member)))
+
+    async def mount_overlay(self, member: Member) -> None:
+        """Mount the planner's overlays."""
+        await _mount_planned(member, self.overlay(member))
 
 
 GENERATIONS: Final[dict[str, type[Generation]]] = {
-    each.name: each for each in (Index1999, Index, Flood2001, Flood, Supernode, Dht, Auto)
+    each.name: each for each in (Index1999, Index, Flood2001, Flood, Supernode, Dht, Auto, PlannedSupernode)
 }
 """Every generation by name, in the order of history."""
 
@@ -257,6 +271,15 @@ def _supernode(member: Member, rules: SupernodeRules) -> Overlay:
     return SupernodeOverlay(member.shelf, setting, rules)
 
 
+async def _mount_planned(member: Member, planner: Overlay) -> None:
+    assert isinstance(planner, Planner)
+    for each in planner.overlays:
+        await member.node.peer.mount(each)
+    member.overlay = planner
+    member.node.peer.start_pings()
+    await planner.publish(member.held.records())
+
+
 async def _mount_reachability(member: Member) -> None:
     member.reachability = Reachability()
     await member.node.peer.mount(member.reachability)
@@ -264,7 +287,8 @@ async def _mount_reachability(member: Member) -> None:
 
 def chosen(names: str) -> list[str]:
     """Return the generations that `names` means: "all", or names with commas between them; LocalError lists them."""
-    wanted = list(GENERATIONS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    every = [name for name, generation in GENERATIONS.items() if generation.compared]
+    wanted = every if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in GENERATIONS]
     if unknown or not wanted:
         which = f"no overlay called {unknown[0]!r}" if unknown else "no overlay named"
