@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from peerage.app.schedule import Hours
 from peerage.errors import ConfigError
 from peerage.identity.network import PUBLIC_NETWORK
 from peerage.limits import UPLOAD_SLOTS
@@ -43,6 +44,15 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = UPLOAD_SLOTS
 
 
+class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Slower speeds in bytes a second (0: as always), and the hours of the week in which they hold: see `schedule`."""
+
+    on: bool = False
+    down: RateSetting = 0
+    up: RateSetting = 0
+    hours: list[str] = []
+
+
 class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The API for other computers: where, with which certificate and key (PEM files), and under which names."""
 
@@ -53,9 +63,11 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much the daemon writes to its log file."""
+    """How much the daemon writes to its log file, in which form, and whether to standard error, too."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+    stderr: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +88,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     classic: str = ""
     classic_connect: list[str] = []
     limits: LimitSettings = LimitSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     remote: RemoteSettings = RemoteSettings()
     log: LogSettings = LogSettings()
 
@@ -87,7 +100,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 TEMPLATE: Final = f"""\
 # Peerage: the settings of this node. What begins with # is a comment and shows the default.
-# Changes take effect at the next start; flags of the command line go before what stands here.
+# "peerage reload" lets a running node read it again; what it cannot use without a restart, it names. Flags of the
+# command line go before what stands here.
 
 # Where other peers reach this node, HOST:PORT. Without a host: every interface, IPv4 and IPv6.
 # If port {DEFAULT_PORT} is taken, a free one is used, and "peerage status" says which.
@@ -141,6 +155,14 @@ TEMPLATE: Final = f"""\
 # How many peers are served at once; the others wait for their turn.
 # upload_slots = {UPLOAD_SLOTS}
 
+[schedule]
+# Slower at certain hours: whether it is on, and the speeds then, in bytes a second; 0: as always.
+# on = false
+# down = 0
+# up = 0
+# In local time: ["mon-fri 08:00-18:00", "sat,sun 10-12", "22:30-06:00"]. The last is every night.
+# hours = []
+
 [remote]
 # Where other computers reach the API and the web page, HOST:PORT; "" is nowhere. It needs a certificate and its key, as
 # PEM files, and a password: "peerage keys password". See docs/api.md.
@@ -153,6 +175,10 @@ TEMPLATE: Final = f"""\
 [log]
 # debug, info, warning or error. The log is in the file "log" of this folder.
 # level = "info"
+# "text" for people; "json" for programs: one object a line.
+# format = "text"
+# Write it to standard error, too, for a journal or a container.
+# stderr = false
 """
 
 
@@ -192,14 +218,14 @@ def parse(text: str, source: str = "config.toml") -> Config:
     for section, kind in _SECTIONS.items():
         _check_names(data, section, kind, _Source(text, source))
     try:
-        return msgspec.convert(data, Config)
+        config = msgspec.convert(data, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(str(error), _Source(text, source))) from error
-
-
-def change(path: Path, settings: LimitSettings) -> None:
-    """Write new limits into the file and leave every other line as it is; raises ConfigError when that cannot be."""
-    write_values(path, [(f"limits.{name}", getattr(settings, name)) for name in settings.__struct_fields__])
+    try:
+        Hours(config.schedule.hours)
+    except ConfigError as error:
+        raise ConfigError(f"{_Source(text, source).place('schedule', 'hours')}: {error}") from error
+    return config
 
 
 def changed(path: Path, values: Sequence[tuple[str, Value]]) -> tuple[str, Config]:
@@ -253,11 +279,22 @@ def value_of(config: Config, name: str) -> Value:
     return value
 
 
+def with_value(config: Config, name: str, value: Value) -> Config:
+    """Return the configuration with one setting changed."""
+    section, _, key = name.rpartition(".")
+    if not section:
+        return msgspec.structs.replace(config, **{key: value})
+    return msgspec.structs.replace(
+        config, **{section: msgspec.structs.replace(getattr(config, section), **{key: value})}
+    )
+
+
 # --- inside -----------------------------------------------------------------------------------------------------
 
 _SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "": Config,
     "limits": LimitSettings,
+    "schedule": ScheduleSettings,
     "remote": RemoteSettings,
     "log": LogSettings,
 }

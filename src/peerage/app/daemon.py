@@ -81,7 +81,7 @@ async def _serve(options: DaemonOptions, ready: Ready) -> None:
     _stop_on_signals(control)
     config = options.config
     options.home.create()
-    with logging_to(options.home.log_file, config.log.level) as recent:
+    with logging_to(options.home.log_file, config.log) as recent:
         async with (
             Node.open(options.home, config=config, network=options.network) as node,
             serve_api(node, config.api, control) as address,
@@ -129,7 +129,7 @@ def _become_daemon(options: DaemonOptions, writing: int) -> None:
     except PeerageError as error:
         _tell(writing, b"!" + str(error).encode())
     except Exception as error:
-        with logging_to(options.home.log_file, options.config.log.level):
+        with logging_to(options.home.log_file, options.config.log):
             log.critical("the node ended unexpectedly", exc_info=error)
     finally:
         os._exit(status)

@@ -1,22 +1,26 @@
-"""The log of a daemon: one JSON object a line, in the home folder, rotated before it grows too large.
+"""The log of a daemon: lines of text or JSON in the home folder, rotated before it grows too large.
 
-Invariant: the log is private to its owner and bounded in size; secrets never reach a logger in the first place.
+Invariant: the log is private to its owner and bounded in size; secrets never reach a logger in the first place. What a
+line looks like, and how it is read back, is in `log_lines`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from peerage.app.config import LogSettings
+from peerage.app.log_lines import LogLine, as_json, as_text, last_lines, matters
 from peerage.errors import ConfigError
 from peerage.limits import LOGS_KEPT, MAX_LOG_CHARS, MIB
 
@@ -24,16 +28,7 @@ _MAX_BYTES: Final = 4 * MIB
 _KEPT: Final = 3
 _CHATTY: Final = ("uvicorn.error", "watchfiles", "zeroconf")  # libraries whose everyday news nobody needs
 _FORMAT: Final = logging.Formatter()  # only to write out tracebacks
-
-
-class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the log."""
-
-    time: float  # seconds since 1970
-    level: str
-    logger: str
-    message: str
-    trace: str = ""
+_FORMS: Final[dict[str, Callable[[LogLine], str]]] = {"text": as_text, "json": as_json}
 
 
 def _line_of(record: logging.LogRecord) -> LogLine:
@@ -41,9 +36,15 @@ def _line_of(record: logging.LogRecord) -> LogLine:
     return LogLine(record.created, record.levelname.lower(), record.name, record.getMessage(), trace)
 
 
-class _JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Writes lines in the form that holds now."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.form = form
+
     def format(self, record: logging.LogRecord) -> str:
-        return msgspec.json.encode(_line_of(record)).decode()
+        return _FORMS[self.form](_line_of(record))
 
 
 class RecentLines(logging.Handler):
@@ -61,8 +62,7 @@ class RecentLines(logging.Handler):
 
     def last(self, count: int, level: str = "debug") -> list[LogLine]:
         """Return the last lines of at least this level, the oldest first."""
-        least = logging.getLevelName(level.upper())
-        fitting = (line for line in reversed(self._lines.copy()) if logging.getLevelName(line.level.upper()) >= least)
+        fitting = (line for line in reversed(self._lines.copy()) if matters(line, level))
         return list(islice(fitting, count))[::-1]
 
 
@@ -73,29 +73,57 @@ class _PrivateFile(RotatingFileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]  # the class is no generic at run time
+    """Standard error, for a journal or a container; quiet unless it is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.wanted = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, if it is wanted."""
+        if self.wanted:
+            super().emit(record)
+
+
 @contextmanager
-def logging_to(path: Path, level: str) -> Iterator[RecentLines]:
+def logging_to(path: Path, settings: LogSettings) -> Iterator[RecentLines]:
     """Write what this process logs to a file for the duration of the block, and give the last lines of it.
 
     Raises ConfigError when that cannot be.
     """
     try:
-        handler = _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_KEPT)
+        file = _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_KEPT)
     except OSError as error:
         raise ConfigError(f"cannot write the log {path}: {error.strerror}") from error
-    handler.setFormatter(_JsonFormatter())
-    root = logging.getLogger()
-    before = root.level
-    recent = RecentLines()
-    root.addHandler(handler)
-    root.addHandler(recent)
-    root.setLevel(level.upper())
-    for chatty in _CHATTY:
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
+    root, recent = logging.getLogger(), RecentLines()
+    with ExitStack() as stack:
+        stack.callback(file.close)
+        stack.callback(root.setLevel, root.level)
+        for handler in (file, _StandardError(), recent):
+            root.addHandler(handler)
+            stack.callback(root.removeHandler, handler)
+            handler.setFormatter(_Formatter(settings.format))
+        for chatty in _CHATTY:
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        adjust(settings)
         yield recent
-    finally:
-        root.removeHandler(handler)
-        root.removeHandler(recent)
-        root.setLevel(before)
-        handler.close()
+
+
+def adjust(settings: LogSettings) -> None:
+    """Go on with other settings, in the process that has a log."""
+    root = logging.getLogger()
+    root.setLevel(settings.level.upper())
+    for handler in root.handlers:
+        if isinstance(handler.formatter, _Formatter):
+            handler.formatter.form = settings.format
+        if isinstance(handler, _StandardError):
+            handler.wanted = settings.stderr
+
+
+def read_log(path: Path, count: int, level: str = "debug") -> list[LogLine]:
+    """Return the last lines that a node wrote, also of its last file but one; empty where there is none."""
+    files = [path.with_name(f"{path.name}.1"), path]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(each.open(encoding="utf-8", errors="replace")) for each in files if each.exists()]
+        return last_lines(chain.from_iterable(opened), count, level)

@@ -6,33 +6,39 @@ says so, and goes on saying so until then.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from peerage.app import config
-from peerage.app.api.setting_models import SettingChange, SettingEntry
+from peerage.app.api.setting_models import Reloaded, SettingChange, SettingEntry
 from peerage.app.classic_port import settings_of
-from peerage.app.config import Config, LimitSettings, Value
+from peerage.app.config import Config, Value
 from peerage.app.doors import check_addresses
 from peerage.app.folders import roots_of
 from peerage.app.home import Home
 from peerage.app.starting import addresses_to_join
+from peerage.app.using import Using
+from peerage.errors import PeerageError
 from peerage.identity.address import parse_address
 from peerage.peer.peer import Peer
 
-_AT_ONCE: Final = ("limits.", "log.")
+log = logging.getLogger("peerage.app")
+
 _DEFAULTS: Final = Config()
 
 
 class Settings:
-    """The settings of one node; `apply` uses new limits at once."""
+    """The settings of one node; `using` puts them to use. `notice` is what its owner should read."""
 
-    def __init__(self, home: Home, peer: Peer, apply: Callable[[LimitSettings], None]) -> None:
+    def __init__(self, home: Home, peer: Peer, using: Using) -> None:
         self._home = home
         self._peer = peer
-        self._apply = apply
-        self._at_start = home.config()
+        self._using = using
+        self._busy = asyncio.Lock()  # one change after the other
+        self._at_start = self._used = home.config()  # as the file had it; flags went before it
+        self.notice = ""
 
     async def all(self) -> list[SettingEntry]:
         """Return every setting, as the file has it; raises ConfigError when that is damaged."""
@@ -41,23 +47,67 @@ class Settings:
     async def change(self, changes: Sequence[SettingChange]) -> list[SettingEntry]:
         """Write these into the file, all or none; raises ConfigError or AddressError that says what is wrong."""
         values = [(change.name, change.value) for change in changes]
-        written = await self._peer.in_thread(self._write, values)
-        names = [name.partition(".")[0] for name, _ in values]
-        if "limits" in names:
-            self._apply(written.limits)
-        if "log" in names:
-            logging.getLogger().setLevel(written.log.level.upper())
-        return self._entries(written)
+        async with self._busy:
+            written = await self._peer.in_thread(self._write, values)
+            await self._use(written, [name for name, _ in values])
+            return self._entries(written)
+
+    async def set_limits(self, values: dict[str, int]) -> None:
+        """Use these limits from now on; raises ConfigError when they cannot be written."""
+        await self.change([SettingChange(name=f"limits.{name}", value=value) for name, value in values.items()])
+
+    async def reload(self) -> Reloaded:
+        """Read the file again and use what was changed in it; raises ConfigError, and all stays as it was."""
+        async with self._busy:
+            try:
+                wanted = await self._peer.in_thread(self._read)
+            except PeerageError as error:
+                self.notice = f"config.toml cannot be used, so the settings before it hold: {error}"
+                raise
+            changed = self._changed(self._used, wanted)
+            await self._use(wanted, ())
+        used = [name for name in changed if self._using.at_once(name)]
+        log.info("the settings were read again; changed: %s", ", ".join(changed) or "nothing")
+        return Reloaded(changed=used, restart=[name for name in config.names() if self._waits(wanted, name)])
+
+    async def unread(self) -> list[str]:
+        """Return the settings that were changed in the file by hand and could be used; raises ConfigError."""
+        there = await self._peer.in_thread(self._read)
+        return list(filter(self._using.at_once, self._changed(self._used, there)))
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    async def _use(self, wanted: Config, named: Sequence[str]) -> None:
+        """Use what has changed since the file was used last, and what was named."""
+        await self._using.use(wanted, dict.fromkeys((*self._changed(self._used, wanted), *named)))
+        self._used = wanted
+        self.notice = ""
+
+    def _changed(self, before: Config, now: Config) -> list[str]:
+        return [name for name in config.names() if config.value_of(before, name) != config.value_of(now, name)]
+
+    def _waits(self, now: Config, name: str) -> bool:
+        """Whether a setting is other than at the start, and is used after a restart only."""
+        return not self._using.at_once(name) and config.value_of(now, name) != config.value_of(self._at_start, name)
+
+    def _read(self) -> Config:
+        wanted = self._home.config()
+        self._check(wanted)
+        return wanted
 
     def _write(self, values: Sequence[tuple[str, Value]]) -> Config:
         _, wanted = config.changed(self._home.config_file, values)
+        self._check(wanted)
+        return config.write_values(self._home.config_file, values)
+
+    def _check(self, wanted: Config) -> None:
+        """Raise ConfigError or AddressError for what could not be used at the next start."""
         if wanted.listen:
             parse_address(wanted.listen)
         addresses_to_join(wanted)
         settings_of(wanted.classic, wanted.classic_connect)
         check_addresses(self._home, wanted)
         roots_of(wanted.folders)
-        return config.write_values(self._home.config_file, values)
 
     def _entries(self, now: Config) -> list[SettingEntry]:
         return [
@@ -65,9 +115,8 @@ class Settings:
                 name=name,
                 value=config.value_of(now, name),
                 default=config.value_of(_DEFAULTS, name),
-                at_once=name.startswith(_AT_ONCE),
-                restart=not name.startswith(_AT_ONCE)
-                and config.value_of(now, name) != config.value_of(self._at_start, name),
+                at_once=self._using.at_once(name),
+                restart=self._waits(now, name),
             )
             for name in config.names()
         ]

@@ -12,6 +12,7 @@ from app_worlds import Api, OpenNode
 
 from peerage.app.api import insight_models as models
 from peerage.app.insight import _percent
+from peerage.app.config import LogSettings
 from peerage.app.logs import RecentLines, logging_to
 from peerage.app.node import Node
 from peerage.content.ledger import PieceState
@@ -76,7 +77,7 @@ async def test_uploads_are_told_over_http(api: Api, node: Node, open_node: OpenN
 async def test_the_last_lines_of_the_log(api: Api, node: Node, tmp_path: Path) -> None:
     assert await asked(api, "logs", list[models.LogEntry]) == []
     log = logging.getLogger("peerage.test")
-    with logging_to(tmp_path / "log", "info") as node.logs:
+    with logging_to(tmp_path / "log", LogSettings()) as node.logs:
         log.info("one")
         log.warning("two %s", "x" * 2 * MAX_LOG_CHARS)
         log.debug("unseen")

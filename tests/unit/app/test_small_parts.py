@@ -15,7 +15,7 @@ from app_worlds import OpenNode
 from peerage.app.addresses import dialable, own_addresses
 from peerage.app.api.control import Control
 from peerage.app.api.models import Hit
-from peerage.app.config import Config
+from peerage.app.config import Config, LogSettings
 from peerage.app.home import Home
 from peerage.app.lan import Lan, announced, announcement, chosen_interfaces
 from peerage.app.listening import listen, read_secret
@@ -150,7 +150,7 @@ def test_a_speed_follows_what_passes_and_comes_to_rest() -> None:
 
 def test_the_log_is_json_lines_and_private(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    with logging_to(path, "info"):
+    with logging_to(path, LogSettings(format="json")):
         logging.getLogger("peerage.test").info("one\ntwo %s", "ü")
         logging.getLogger("peerage.test").debug("not this")
         try:
@@ -165,7 +165,7 @@ def test_the_log_is_json_lines_and_private(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot write the log"), logging_to(tmp_path / "none" / "log", "info"):
+    with pytest.raises(ConfigError, match="cannot write the log"), logging_to(tmp_path / "none" / "log", LogSettings()):
         pass
 
 

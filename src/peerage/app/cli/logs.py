@@ -1,14 +1,16 @@
-"""`logs`: the last lines of the log of the running node."""
+"""`logs`: the last lines of the log: of the running node, or of the one that ran last."""
 
 from __future__ import annotations
 
 import time
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from peerage.app.api.insight_models import LogEntry
 from peerage.app.cli.command import Command, Json
+from peerage.app.logs import read_log
 from peerage.limits import LOGS_KEPT
 
 LevelName = Literal["debug", "info", "warning", "error"]
@@ -20,11 +22,9 @@ def logs(
     level: Annotated[LevelName, typer.Option(help="Leave out what matters less.")] = "debug",
     as_json: Json = False,
 ) -> None:
-    """Show the last lines of the node's log; all of it is in the file "log" of the home folder."""
+    """Show the last lines of the node's log; where no node runs, those in the file "log" of the home folder."""
     command = Command.of(context, as_json)
-    with command.running_node() as node:
-        entries = node.get("logs", list[LogEntry], lines=lines, level=level)
-    for entry in entries:
+    for entry in _entries(command, lines, level):
         if as_json:
             command.output.emit(entry)
             continue
@@ -32,3 +32,11 @@ def logs(
         command.output.say(f"{when} {entry.level:<7} {entry.logger}: {entry.message}")
         for line in entry.trace.splitlines():
             command.output.say(line)
+
+
+def _entries(command: Command, lines: int, level: LevelName) -> list[LogEntry]:
+    if command.home.running() is None:
+        found = read_log(command.home.log_file, lines, level)
+        return [msgspec.convert(line, LogEntry, from_attributes=True) for line in found]
+    with command.running_node() as node:
+        return node.get("logs", list[LogEntry], lines=lines, level=level)
