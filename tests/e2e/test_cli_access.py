@@ -93,4 +93,17 @@ def test_the_log_is_shown(machine):
         assert {"time", "level", "logger", "message"} <= line.keys()
     assert machine.do("logs", "--lines", "1", "--level", "error").status == 0
     machine.do("down")
-    assert "no node is running" in machine.try_to("logs").err
+    assert machine.do("logs", "--level", "error").out == ""
+
+
+def test_the_log_of_a_node_that_has_ended_is_shown_in_whatever_form_it_was_written(machine):
+    for form in ("text", "json"):
+        machine.write("../home/config.toml", f'[log]\nformat = "{form}"\nlevel = "debug"\n'.encode())
+        machine.up()
+        machine.do("down")
+        lines = (machine.home / "log").read_text().splitlines()
+        assert all(line.startswith("{") for line in lines[-3:]) is (form == "json")
+    shown = machine.do("logs", "--json", "--lines", "2000").json_lines
+    assert len(shown) > 4
+    assert shown == sorted(shown, key=lambda line: line["time"])
+    assert machine.do("logs").out

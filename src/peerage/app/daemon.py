@@ -24,6 +24,7 @@ from peerage.app.doors import check_addresses
 from peerage.app.home import DaemonInfo, Home
 from peerage.app.logs import logging_to
 from peerage.app.node import Node
+from peerage.app.readiness import Manager
 from peerage.app.serving import serve_api
 from peerage.errors import ConfigError, PeerageError
 from peerage.identity.network import Network
@@ -77,19 +78,26 @@ async def temporary(home: Home, config: Config | None = None) -> AsyncIterator[D
 
 
 async def _serve(options: DaemonOptions, ready: Ready) -> None:
-    control = Control()
+    control, manager = Control(), Manager.of_environment()
     _stop_on_signals(control)
     config = options.config
     options.home.create()
     with logging_to(options.home.log_file, config.log) as recent:
         async with (
+            manager.watched(),
             Node.open(options.home, config=config, network=options.network) as node,
             serve_api(node, config.api, control) as address,
         ):
             node.logs = recent
             options.home.announce(DaemonInfo(pid=os.getpid(), api=str(address), started=time.time()))
-            ready(await node.status())
+            up = await node.status()
+            log.info("up: version %s, process %d, listens at %s, API at %s", up.version, up.pid, up.listen, up.api)
+            ready(up)
+            manager.ready(f"Listens at {up.listen or 'nowhere'}, API at {up.api}")
             await control.wait()
+            log.info("stopping")
+            manager.stopping()
+        log.info("stopped in order")
 
 
 def _stop_on_signals(control: Control) -> None:
