@@ -66,7 +66,7 @@ class Download:
         self._writer: PieceWriter | None = None
         self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
         self._main: asyncio.Task[None] | None = None
-        self._resting = DownloadState.QUEUED  # what it becomes when it is stopped
+        self._resting: DownloadState | None = None  # what it becomes, once its task was told to end
         self._finishing = False
         self._ready = asyncio.Event()  # pieces can be taken
         self._more = asyncio.Event()  # something changed that the main loop should look at
@@ -106,7 +106,7 @@ class Download:
         """Begin, or go on; raises LimitError when the node has too much to do."""
         self.enqueue()
         if self._main is None and self.state is DownloadState.QUEUED:
-            self._resting, self._finishing = DownloadState.QUEUED, False
+            self._resting, self._finishing = None, False
             self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
             self._main = self.peer.spawn(self._run(), f"download {format_id(self.content_id)[:8]}")
             self.state = DownloadState.FINDING
@@ -191,10 +191,11 @@ class Download:
 
     def holding(self) -> Holding | None:
         """Return what can be served of it now."""
-        if self.state is not DownloadState.RUNNING or self._plan is None or self.scheduler is None:
+        plan, writer, scheduler = self._plan, self._writer, self.scheduler
+        if self.state is not DownloadState.RUNNING or plan is None or scheduler is None or writer is None:
             return None
-        assert self._writer is not None
-        return RunningHolding(self._plan.encoded, self._writer.store, self.scheduler, self.wanted.visibility)
+        # The store is closed for a moment when it comes to rest, or goes on with other files.
+        return RunningHolding(plan.encoded, writer.store, scheduler, self.wanted.visibility) if writer.is_open else None
 
     # --- for the source links ---------------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Download:
         except PeerageError as error:
             self.error = error
         except asyncio.CancelledError:
-            outcome = self._resting
+            outcome = self._resting or DownloadState.QUEUED
         finally:
             await self._clean_up()
             if self._writer is not None and self._writer.finished:
@@ -329,7 +330,7 @@ class Download:
         if (main := self._main) is None:
             self.restore(resting)
             return
-        if not main.cancelling():
+        if self._resting is None:  # once only; not by `main.cancelling()`, which counts its own timeouts too
             main.cancel()
         self._resting = resting
         await asyncio.wait([main])

@@ -37,6 +37,11 @@ class PieceWriter:
         self.placed: tuple[PlacedFile, ...] = ()  # what stands at the target once it is finished
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is an open store now."""
+        return self._store is not None
+
+    @property
     def store(self) -> PartialStore:
         """The open store."""
         if self._store is None:

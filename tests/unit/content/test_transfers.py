@@ -14,6 +14,7 @@ from peerage.content import disk
 from peerage.content.download import DownloadState, Wanted
 from peerage.content.picker import Priority
 from peerage.content.source import Source
+from peerage.content.writer import PieceWriter
 from peerage.errors import DiskFullError, LimitError, LocalError, StoreError, TargetExistsError
 from peerage.identity.address import Address
 from peerage.limits import COMMIT_SECONDS, MAX_ACTIVE_DOWNLOADS, MIB
@@ -241,6 +242,47 @@ async def test_a_caller_who_stops_waiting_for_a_pause_does_not_stop_the_pause(st
     await asyncio.sleep(0)
     pausing.cancel()
     await until(lambda: download.state is DownloadState.PAUSED)
+    await leech.transfers.resume(what.id)
+    assert what.equals(await finished(download))
+
+
+@on_stage
+async def test_a_pause_at_the_very_moment_of_a_look_at_the_clock_is_heard(stage):
+    leech = await stage.add()
+    nobody_has = Seeded(b"\7" * 32, (await leech.seed(b"")).space, b"")
+    for seconds in range(1, 4):
+
+        async def pause_later(seconds: int = seconds) -> None:
+            await asyncio.sleep(seconds)
+            await leech.transfers.pause(nobody_has.id)
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(pause_later())  # its timer is set first, so it is due first
+            await asyncio.sleep(0)
+            download = await leech.get(nobody_has)
+            await leech.transfers.resume(nobody_has.id)
+        assert download.state is DownloadState.PAUSED
+
+
+@on_stage
+async def test_what_is_just_being_closed_is_not_offered(stage, monkeypatch):
+    closing = PieceWriter.close
+
+    async def close_slowly(writer):
+        await closing(writer)
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(PieceWriter, "close", close_slowly)
+    seed, leech = await stage.add(up=MIB), await stage.add()
+    what = await seed.seed(some_bytes(4 * MIB))
+    download = await leech.get(what, seed)
+    await until(lambda: leech.transfers.holds(what.id))
+    async with asyncio.TaskGroup() as group:
+        pausing = group.create_task(leech.transfers.pause(what.id))
+        while not pausing.done():
+            leech.transfers.holds(what.id)  # never an error, whatever is under way
+            await asyncio.sleep(0.01)
+    assert not leech.transfers.holds(what.id)
     await leech.transfers.resume(what.id)
     assert what.equals(await finished(download))
 
