@@ -6,7 +6,6 @@ business of `transfers`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
@@ -35,12 +34,12 @@ class ContentExchange(Service):
     def __init__(self, finders: Iterable[FindHolding] = (), slots: int = UPLOAD_SLOTS) -> None:
         self.finders: list[FindHolding] = list(finders)
         self.listeners: list[Callable[[PeerConnection, bytes], None]] = []
+        self.rate = RateLimit(0, 0.0)
         self._watches = Watches()
         self._uploads = Uploads(self, slots)
 
     async def start(self) -> None:
-        """Begin without a speed limit."""
-        self.rate = RateLimit(0, asyncio.get_running_loop().time())
+        """Begin to serve."""
         self._uploads.start(self.peer)
 
     async def stop(self) -> None:

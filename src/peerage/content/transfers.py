@@ -57,6 +57,7 @@ class Transfers(Service):
 
     def __init__(self, exchange: ContentExchange, folder: Path, locate: Locate = locate_nowhere) -> None:
         self.watchers: list[Callable[[bytes], None]] = []  # hear which download is new, has changed or is gone
+        self.rate = RateLimit(0, 0.0)  # from the beginning: others measure it while a long list is still being read
         self._exchange = exchange
         self._book = TransferBook(folder)
         self._locate = locate
@@ -78,7 +79,6 @@ class Transfers(Service):
 
     async def start(self) -> None:
         """Take up what the last run left."""
-        self.rate = RateLimit(0, asyncio.get_running_loop().time())
         self._surroundings = Surroundings(
             peer=self.peer,
             buffers=BufferPool(),

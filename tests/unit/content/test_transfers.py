@@ -12,8 +12,10 @@ from content_world import LINE, PIECE, Seeded, finished, on_stage, some_bytes, u
 from peerage.catalogue.record import Visibility
 from peerage.content import disk
 from peerage.content.download import DownloadState, Wanted
+from peerage.content.exchange import ContentExchange
 from peerage.content.picker import Priority
 from peerage.content.source import Source
+from peerage.content.transfers import Transfers
 from peerage.content.writer import PieceWriter
 from peerage.errors import DiskFullError, LimitError, LocalError, StoreError, TargetExistsError
 from peerage.identity.address import Address
@@ -769,6 +771,11 @@ async def test_a_limit_on_what_comes_in_holds(stage, sources):
     assert what.equals(await finished(download))
     assert stage.now - changed < 2 * what.size / LINE + 3
     assert leech.received - received < 1.3 * what.size
+
+
+def test_what_has_passed_can_be_measured_before_the_list_was_read(tmp_path):
+    exchange = ContentExchange()
+    assert exchange.rate.total == Transfers(exchange, tmp_path).rate.total == 0
 
 
 @on_stage
