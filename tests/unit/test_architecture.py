@@ -41,6 +41,8 @@ PURE = (
     "limits.py",
     "app/doctor_computer.py",
     "app/doctor_network.py",
+    "app/link_measures.py",
+    "app/schedule.py",
     "wire/*.py",
     "classic/patience.py",
     "peer/anchors.py",

@@ -45,6 +45,10 @@ class PeerShares:
         self._neighbours = neighbours
         self._recent = recent
 
+    def admit(self, whom: BrowseName) -> None:
+        """Let these look through what this node shares, from now on."""
+        self._browsing.admits = ADMITS[whom]
+
     async def look(self, said: str, path: str = "") -> Shown:
         """Show what a peer shares below a folder (names with "/" between them), and in the end how much it was.
 

@@ -20,7 +20,7 @@ from peerage.app.config import DEFAULT_PORT, Config
 from peerage.app.doctor_home import examine_computer
 from peerage.app.known_supernodes import most_files
 from peerage.content.download import ENDED
-from peerage.errors import ConfigError, PeerageError
+from peerage.errors import PeerageError
 from peerage.identity.keys import format_id
 from peerage.peer.connection import PeerConnection
 from peerage.peer.subnet import subnet_of
@@ -152,9 +152,10 @@ class Doctor:
     async def _config(self) -> Check:
         try:
             entries = await self._node.settings.all()
-        except ConfigError as error:
+            unread = await self._node.settings.unread()
+        except PeerageError as error:
             return network.check_config(str(error), (), ())
-        return network.check_config("", [entry.name for entry in entries if entry.restart], ())
+        return network.check_config("", [entry.name for entry in entries if entry.restart], unread)
 
     def _log(self) -> Check:
         since = time.time() - _HOUR

@@ -47,7 +47,7 @@ class FetchParts(NamedTuple):
     transfers: Transfers
     library: Library
     recent: RecentHits
-    folder: Path
+    folder: Callable[[], Path]
     myself: Callable[[], tuple[LinkSource, ...]]
     meet: Callable[[PeerId, tuple[Address, ...]], None]
     classic: ClassicPort
@@ -71,14 +71,14 @@ class Fetching:
         """Begin a download, or go on with the one that is listed; see `models.GetBody` for what a target can be."""
         link = self._meant(target)
         if isinstance(link, OldLink):
-            folder = _absolute(into) if into is not None else self._parts.folder
+            folder = _absolute(into) if into is not None else self._parts.folder()
             await self._parts.peer.in_thread(_check_folder, folder)
             return self._parts.classic.get(link, folder)
         listed = next((each for each in self._transfers.all() if each.content_id == link.content), None)
         if listed is not None and into is None and only in {None, listed.wanted.only}:
             return await self._again(listed, link)
         await self._check_not_mine(link)
-        folder = _absolute(into) if into is not None else self._parts.folder
+        folder = _absolute(into) if into is not None else self._parts.folder()
         path = folder / safe_name(link.name or format_id(link.content)[:16])
         wanted = Wanted(content=link.content, target=path, only=only or "", size=link.size)
         if listed is None:

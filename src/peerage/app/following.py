@@ -32,6 +32,7 @@ async def mount_feeds(node: Node) -> Feeds:
     node.transfers.watchers.append(feeds.transfer)
     node.classic.downloads.watchers.append(feeds.transfer)
     node.neighbours.watchers.append(feeds.peer_changed)
+    node.links.watchers.append(feeds.peer_changed)
     node.sharing.watchers.append(feeds.shares_changed)
     node.wishes.watchers.append(feeds.wishes_changed)
     return feeds

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from peerage.app.api import models
 from peerage.content.download import ENDED
-from peerage.identity.address import Address
 
 if TYPE_CHECKING:
     from peerage.app.node import Node
-
-
-class Places(NamedTuple):
-    """Where a node listens, and where others are told to dial it."""
-
-    listening: tuple[Address, ...]
-    reachable_at: tuple[Address, ...]
 
 
 async def status_of(node: Node) -> models.Status:

@@ -6,38 +6,39 @@ business.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from peerage.app import views
 from peerage.app.api import models
+from peerage.app.link_measures import NOTHING
+from peerage.app.link_watch import LinkWatch
 from peerage.app.naming import Named, UnknownNameError, find
 from peerage.errors import AddressError, LocalError, PeerageError, RefusedError
 from peerage.identity.address import parse_address
 from peerage.identity.keys import ID_CHARS, PeerId, format_id, parse_id
 from peerage.identity.link import is_link, parse_link, parse_source
 from peerage.peer.connection import PeerConnection
-from peerage.peer.messages import Ping
 from peerage.peer.peer import Peer
 from peerage.peer.table import PeerInfo
-
-_PING_SECONDS: Final = 1.0  # whoever asks for the list waits for the slowest of them
 
 
 class Neighbours:
     """The other peers."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, links: LinkWatch, ties: Callable[[PeerConnection], Sequence[str]]) -> None:
         self._peer = peer
+        self._links = links
+        self._ties = ties
+        links.look = self.look
         self.watchers: list[Callable[[PeerId], None]] = []  # hear whom the owner sees otherwise than before
 
     async def connect(self, text: str) -> models.PeerEntry:
         """Connect to `HOST:PORT`, `PEER_ID@HOST:PORT`, or the sources of a link; raises what went wrong."""
         connection = await self._dial(text.strip())
         self._peer.hold(connection.peer_id, "user")
+        await self._links.ping([connection])
         info = self._peer.table.get(connection.peer_id) or PeerInfo(peer_id=connection.peer_id)
-        return views.peer_view(info, connection, await _latency(connection))
+        return self._view(info, connection)
 
     async def reach(self, said: str) -> PeerConnection:
         """Return a connection to a peer, named by its id, its beginning, its name or an address.
@@ -52,10 +53,12 @@ class Neighbours:
 
     async def peers(self) -> list[models.PeerEntry]:
         """Return all peers, connected ones first, then the most useful; asks the connected ones how far they are."""
-        connected = {each.peer_id: each for each in self._peer.neighbours() if each.is_open}
-        latencies = dict(zip(connected, await asyncio.gather(*map(_latency, connected.values())), strict=True))
-        infos = sorted(self._peer.table, key=lambda info: (info.peer_id in connected, info.worth()), reverse=True)
-        return [views.peer_view(info, connected.get(info.peer_id), latencies.get(info.peer_id)) for info in infos]
+        apart = self._peer.apart()
+        connected = {each.peer_id: each for each in (*self._peer.neighbours(), *apart) if each.is_open}
+        await self._links.ping(connected.values())
+        known = [*self._peer.table, *(PeerInfo(peer_id=each.peer_id) for each in apart)]
+        infos = sorted(known, key=lambda info: (info.peer_id in connected, info.worth()), reverse=True)
+        return [self._view(info, connected.get(info.peer_id)) for info in infos]
 
     def change(self, said: str, changes: models.PeerBody) -> models.PeerEntry:
         """Befriend, ban or name a peer (by id, its beginning or its name), or take that back; raises LocalError."""
@@ -77,7 +80,7 @@ class Neighbours:
             self._peer.drop(info.peer_id, RefusedError("forbidden", "banned by the owner of this node"))
         for watcher in self.watchers:
             watcher(info.peer_id)
-        return views.peer_view(info, self._peer.connection_to(info.peer_id), None)
+        return self._view(info, self._peer.connection_to(info.peer_id))
 
     def look(self, peer_id: PeerId) -> models.PeerEntry | None:
         """Show a peer without asking it anything; None when it is not known."""
@@ -85,7 +88,13 @@ class Neighbours:
         connection = self._peer.connection_to(peer_id)
         if info is None and connection is None:
             return None
-        return views.peer_view(info or PeerInfo(peer_id=peer_id), connection, None)
+        return self._view(info or PeerInfo(peer_id=peer_id), connection)
+
+    def _view(self, info: PeerInfo, connection: PeerConnection | None) -> models.PeerEntry:
+        if connection is None:
+            return views.peer_view(info, None, NOTHING, ())
+        ties = ("demo",) if self._peer.table.is_apart(info.peer_id) else self._ties(connection)
+        return views.peer_view(info, connection, self._links.of(info.peer_id), ties)
 
     async def _dial(self, text: str) -> PeerConnection:
         if "@" not in text and not is_link(text):
@@ -111,14 +120,3 @@ class Neighbours:
         if peer_id == self._peer.peer_id:
             raise LocalError("that is this node itself")
         return PeerInfo(peer_id=peer_id)
-
-
-async def _latency(connection: PeerConnection) -> float | None:
-    """Return the seconds of a ping there and back, None when it takes too long."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    try:
-        await connection.request(Ping(), _PING_SECONDS)
-    except PeerageError:
-        return None
-    return loop.time() - began

@@ -18,9 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from peerage.app import config as config_file
-from peerage.app import listening
-from peerage.app.addresses import own_addresses
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
 from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
@@ -33,9 +30,11 @@ from peerage.app.events import EventHub
 from peerage.app.feeds import Feeds
 from peerage.app.fetching import AnyDownload, Fetching, FetchParts, Locator
 from peerage.app.following import mount_feeds
-from peerage.app.glance import Places, status_of
+from peerage.app.glance import status_of
 from peerage.app.home import Home
 from peerage.app.lan import Lan
+from peerage.app.link_watch import LinkWatch
+from peerage.app.listening import open_network
 from peerage.app.logs import RecentLines
 from peerage.app.neighbours import Neighbours
 from peerage.app.opinions import Opinions
@@ -45,10 +44,12 @@ from peerage.app.recent import RecentHits
 from peerage.app.searching import DEFAULT_LIMIT, SearchParts, SearchRun, Wish
 from peerage.app.settings import Settings
 from peerage.app.sharing import Sharing
-from peerage.app.starting import addresses_to_join, overridden
+from peerage.app.starting import overridden
 from peerage.app.stores import Opening, Stores, open_stores
+from peerage.app.throttle import Throttle
 from peerage.app.upkeep import Upkeep
-from peerage.app.views import sources_of
+from peerage.app.using import Using
+from peerage.app.whereabouts import Places, Whereabouts
 from peerage.app.wish_book import WishBook
 from peerage.app.wishes import Wishes
 from peerage.catalogue.hash_pool import ProgressCallback
@@ -59,7 +60,6 @@ from peerage.content.reading import Reading
 from peerage.content.transfers import Transfers
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, PeerKey, format_id
-from peerage.identity.link import LinkSource
 from peerage.identity.network import Network
 from peerage.limits import SEARCH_SECONDS
 from peerage.overlay.base import Budget
@@ -69,12 +69,9 @@ from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.membership import Membership
 from peerage.peer.peer import Environment, Peer
 from peerage.peer.reachability import Reachability
-from peerage.peer.stabilizers import Stabilizer
 from peerage.transport.tcp import SystemClock, TcpTransport
 
 _THREADS: Final = max(8, 2 * (os.cpu_count() or 1))  # for disk and hashing: most of them wait for the disk
-
-_INTERFACES_SECONDS: Final = 60.0
 
 
 class Node:
@@ -96,6 +93,8 @@ class Node:
         self.feeds: Feeds
         self.doctor = Doctor(self)
         self.settings: Settings
+        self.throttle: Throttle
+        self.links: LinkWatch
         self.peer: Peer
         self.sharing: Sharing
         self.drops: Drops
@@ -114,10 +113,9 @@ class Node:
         self._recent: RecentHits
         self._publication: Publication
         self._upkeep: Upkeep
+        self._here: Whereabouts
         self.classic = ClassicPort(settings_of(config.classic, config.classic_connect))
         self.lan: Lan | None = None
-        self._listening: tuple[Address, ...] = ()
-        self._myself: tuple[LinkSource, ...] = ()
 
     @classmethod
     @asynccontextmanager
@@ -140,7 +138,7 @@ class Node:
         async with AsyncExitStack() as stack:
             stack.enter_context(place.lock())
             chosen = overridden(config or place.config(), listen, network, lan)
-            given = network if isinstance(network, Network) else await asyncio.to_thread(listening.open_network, chosen)
+            given = network if isinstance(network, Network) else await asyncio.to_thread(open_network, chosen)
             node = cls(place, chosen, given)
             await node._build(stack)
             yield node
@@ -155,12 +153,12 @@ class Node:
     @property
     def places(self) -> Places:
         """Where this node listens, and how others are told to dial it."""
-        return Places(self._listening, tuple(source.address for source in self._myself))
+        return self._here.places
 
     def all_notices(self) -> list[str]:
         """Return what the owner of this node should read now."""
         lan = self.lan.notice if self.lan is not None else ""
-        return [*self.notices, *filter(None, (lan, self.classic.notice)), *self.wishes.notices]
+        return [*self.notices, *filter(None, (lan, self.classic.notice, self.settings.notice)), *self.wishes.notices]
 
     @property
     def peer_id(self) -> str:
@@ -230,22 +228,14 @@ class Node:
 
     def limits(self) -> models.RateLimits:
         """Return the speed limits."""
-        return models.RateLimits(
-            down=self.transfers.rate.rate, up=self.exchange.rate.rate, upload_slots=self.exchange.slots
-        )
+        return self.throttle.view()
 
     async def set_limits(
         self, down: int | None = None, up: int | None = None, upload_slots: int | None = None
     ) -> models.RateLimits:
         """Change speed limits (bytes a second, 0: none) at once and for later starts; what is None stays."""
-        now = self.limits()
-        wanted = LimitSettings(
-            down=now.down if down is None else down,
-            up=now.up if up is None else up,
-            upload_slots=now.upload_slots if upload_slots is None else upload_slots,
-        )
-        self._apply(wanted)
-        await self.peer.in_thread(config_file.change, self.home.config_file, wanted)
+        given = {"down": down, "up": up, "upload_slots": upload_slots}
+        await self.settings.set_limits({name: value for name, value in given.items() if value is not None})
         return self.limits()
 
     async def status(self) -> models.Status:
@@ -271,8 +261,11 @@ class Node:
         stores = await open_stores(Opening(self.home, key, clock, executor, self.config.serve_index), stack)
         self.notices += [stores.database.notice] if stores.database.notice else []
         self.peer = await stack.enter_async_context(self._make_peer(key, clock, executor))
-        self.settings = Settings(self.home, self.peer, self._apply)
+        self.throttle = Throttle(self.config.limits, self.config.schedule, self._apply)
+        using = Using(self)
+        self.settings = Settings(self.home, self.peer, using)
         await self._mount(stores)
+        await using.begin()
 
     def _make_peer(self, key: PeerKey, clock: SystemClock, executor: ThreadPoolExecutor) -> Peer:
         environment = Environment(clock, random.SystemRandom(), executor)
@@ -291,18 +284,21 @@ class Node:
         self._upkeep = Upkeep(
             self.home.peers_file, lambda: self.transfers.rate.total, lambda: self.exchange.rate.total, self.notices
         )
-        self.sharing = Sharing(stores.library, stores.database, lambda: self._myself)
+        self.sharing = Sharing(stores.library, stores.database, lambda: self._here.myself)
         self.drops = Drops(peer, self.sharing, lambda: self.config.download_folder)
-        self.neighbours = Neighbours(peer)
+        self.links = LinkWatch(lambda: self.events.followed("peers"))
+        self.neighbours = Neighbours(peer, self.links, self.overlays.ties)
         self.neighbours.watchers.append(self.overlays.friends_changed)
         browsing = Browsing(partial(own_page, stores.database), ADMITS[self.config.browse])
         self.shelves = PeerShares(peer, browsing, self.neighbours, recent)
         self.wishes = Wishes(WishBook(self.home.wishes_file), self._search_quietly, self.get, recent)
         self._publication = Publication(stores.library, stores.database, self.exchange, planner)
-        for service in (self._upkeep, self.exchange, *self.overlays.services, reputation, browsing, arrivals):
+        watching = self._upkeep, self.links
+        for service in (*watching, self.exchange, *self.overlays.services, reputation, browsing, arrivals):
             await peer.mount(service)
-        await self._listen()
-        for later in (self.transfers, self.membership, self.reachability, self._publication, self.wishes):
+        self.notices += filter(None, [await self._here.listen(self.config)])
+        meeting = self.membership, self.reachability
+        for later in (self.transfers, self.throttle, *meeting, self._publication, self.wishes):
             await peer.mount(later)
         rates = self.transfers.rate.spend, self.exchange.rate.spend
         await self.classic.mount(peer, stores.database, stores.reader, *rates)
@@ -315,6 +311,7 @@ class Node:
         self.exchange = ContentExchange([shared.find])
         self.membership = Membership()
         self.reachability = Reachability()
+        self._here = Whereabouts(self.peer, self.reachability.addresses_changed)
         shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
         self.overlays = Overlays(
             OverlayParts(
@@ -340,44 +337,17 @@ class Node:
                 self.transfers,
                 library,
                 self._recent,
-                self.config.download_folder,
-                lambda: self._myself,
-                self._found,
+                lambda: self.config.download_folder,
+                lambda: self._here.myself,
+                self.found,
                 self.classic,
                 self.events,
             )
         )
 
-    async def _listen(self) -> None:
-        heard = await listening.listen(self.peer, self.config)
-        self._listening = heard.addresses
-        await self._look_at_interfaces()
-        self.peer.start_stabilizer(Stabilizer(self._look_at_interfaces, _INTERFACES_SECONDS))
-        if heard.notice:
-            self.notices.append(heard.notice)
-
-    async def _look_at_interfaces(self) -> None:
-        """Learn this computer's addresses: it may have moved to another network."""
-        places = await self.peer.in_thread(own_addresses, self._listening)
-        before, self._myself = self._myself, sources_of([(self.peer.peer_id, places)])
-        if before and before != self._myself:
-            self.reachability.addresses_changed()
-
     async def _begin(self, recent: RecentHits) -> None:
-        self._apply(self.config.limits)
         await self.peer.in_thread(recent.load)
         self.peer.start_pings()
-        if addresses := addresses_to_join(self.config):
-            self.peer.spawn(self._join(addresses), "join")
-        if self.config.lan:
-            self.lan = Lan([source.address for source in self._myself], self._found)
-            await self.peer.mount(self.lan)
-
-    async def _join(self, addresses: Sequence[Address]) -> None:
-        await self.membership.join(addresses)
-        for connection in self.peer.neighbours():
-            if connection.dialled in addresses:
-                self.peer.hold(connection.peer_id, "user")
 
     def _apply(self, limits: LimitSettings) -> None:
         self.transfers.set_limits(limits.down, limits.up)
@@ -387,7 +357,8 @@ class Node:
         """Search without making this the last search."""
         return SearchRun(self._searching, wish)
 
-    def _found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
+    def found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
+        """Take note of a peer that somebody told of, and where it should be."""
         self.membership.heard_of(peer_id, *places)
 
     def _serving(self) -> Sequence[bytes]:

@@ -86,6 +86,29 @@ class Overlays:
         """Return what is known of each index; none where indexes are not used."""
         return next((overlay.indexes() for overlay in self.mounted if isinstance(overlay, IndexOverlay)), ())
 
+    @property
+    def has_index(self) -> bool:
+        """Whether indexes are used."""
+        return any(isinstance(overlay, IndexOverlay) for overlay in self.mounted)
+
+    def use_indexes(self, named: Sequence[IndexAt]) -> None:
+        """Use these named indexes from now on, where indexes are used at all."""
+        for overlay in self.mounted:
+            if isinstance(overlay, IndexOverlay):
+                overlay.name_indexes(named)
+
+    def ties(self, connection: PeerConnection) -> list[str]:
+        """Say what a connected peer is to this node: neighbour, supernode, leaf, index, dht, or none of these."""
+        peer_id = connection.peer_id
+        found = ["neighbour"] if connection in self._parts.membership.active() else []
+        for overlay in self.mounted:
+            match overlay:
+                case SupernodeOverlay() if (tie := overlay.tie_to(peer_id)) is not None:
+                    found.append(tie.value)
+                case IndexOverlay() | DhtOverlay() if overlay.knows(peer_id):
+                    found.append(overlay.name)
+        return found
+
     def role(self) -> str:
         """Say in a few words what this node does for others; "leaf" when it only takes part."""
         roles = [f"{line.name} {line.role}" for line in self.lines() if line.serves]

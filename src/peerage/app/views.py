@@ -5,11 +5,12 @@ Invariant: these functions only translate; they ask nobody and change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from peerage.app.api import models
 from peerage.app.api.trust_models import Trust
+from peerage.app.link_measures import Measure
 from peerage.catalogue.record import Kind, Meta, Visibility
 from peerage.catalogue.shares import Shared, ShareState
 from peerage.content.download import Download
@@ -140,20 +141,28 @@ def transfer_view(download: Download, own: tuple[LinkSource, ...]) -> models.Tra
     )
 
 
-def peer_view(info: PeerInfo, connection: PeerConnection | None, latency: float | None) -> models.PeerEntry:
-    """Show another peer."""
+def peer_view(
+    info: PeerInfo, connection: PeerConnection | None, measure: Measure, ties: Sequence[str]
+) -> models.PeerEntry:
+    """Show another peer: how its links do, and what it is to this node."""
     return models.PeerEntry(
         peer_id=format_id(info.peer_id),
         name=info.alias,
         connected=connection is not None,
         addresses=[str(address) for address in info.addresses],
         agent=connection.hello.agent if connection is not None else "",
-        latency=latency,
+        latency=measure.latency,
         last_seen=info.last_seen or None,
         friend=info.friend,
         banned=info.banned,
         received=info.bytes_from,
         sent=info.bytes_to,
+        roles=[*(["friend"] if info.friend else []), *ties],
+        rate_down=measure.rate_down,
+        rate_up=measure.rate_up,
+        since=measure.since,
+        dialled=connection.outgoing if connection is not None else None,
+        address=str(connection.remote if connection is not None else next(iter(info.addresses), "")),
     )
 
 

@@ -46,6 +46,11 @@ class Anchors:
             if len(self._anchors) < MAX_ANCHORS:
                 self._anchors.setdefault(address, _Anchor())
 
+    def remove(self, addresses: Iterable[Address]) -> None:
+        """Come back to these no more."""
+        for address in addresses:
+            self._anchors.pop(address, None)
+
     def due(self, now: float, *, alone: bool) -> list[Address]:
         """Return which to dial: those that have never answered, and all of them when the node is alone."""
         return [

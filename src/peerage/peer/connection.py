@@ -69,6 +69,7 @@ class PeerConnection:
         self.kind = LinkKind.TALK
         self.dialled: Address | None = None  # where this side reached the other
         self.at_work: dict[asyncio.Task[None], bool] = {}  # coroutine handlers, and whether somebody wants an answer
+        self.received = 0  # bytes, since it is open
         self.opened = self.last_heard = self.last_used = self._loop.time()  # pings are heard, but are no use
 
     def __repr__(self) -> str:
@@ -110,6 +111,11 @@ class PeerConnection:
     def unsent(self) -> int:
         """Bytes that wait to be sent."""
         return self._out.unsent
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left since it is open."""
+        return self._out.handed - self._out.link_unsent
 
     @property
     def waiting(self) -> int:
@@ -266,6 +272,7 @@ class PeerConnection:
     def buffer_updated(self, count: int) -> None:
         """Handle every frame that is now complete, then write once."""
         self.last_heard = self._loop.time()
+        self.received += count
         self._out.hold()
         try:
             self._handle(self._reader.advance(count))

@@ -143,6 +143,10 @@ class Membership(Service):
         self._anchors.add(addresses)
         return await self._dial_anchors(addresses)
 
+    def leave(self, addresses: Sequence[Address]) -> None:
+        """Come back to these addresses no more; links that there are stay."""
+        self._anchors.remove(addresses)
+
     async def meet(self) -> None:
         """See to it that there are neighbours, and look for those that vanished."""
         alone = not self._view.active

@@ -42,11 +42,17 @@ class Outbox:
         self._room.set()
         self.blocked = False
         self.closed: PeerageError | None = None
+        self.handed = 0  # bytes given to the link since it is open
 
     @property
     def unsent(self) -> int:
         """Bytes that wait to be sent."""
         return len(self._bytes) + self._link.unsent()
+
+    @property
+    def link_unsent(self) -> int:
+        """Of the bytes that were given to the link, those that wait there."""
+        return self._link.unsent()
 
     # --- adding -------------------------------------------------------------------------------------------------
 
@@ -79,6 +85,7 @@ class Outbox:
             raise LocalError(f"a piece of {length} bytes, more than {MAX_BULK_PAYLOAD}")
         self._bytes += encode_header(BULK, length, tag)
         self.flush()
+        self.handed += length
         self._link.write(data)
 
     # --- sending ------------------------------------------------------------------------------------------------
@@ -92,6 +99,7 @@ class Outbox:
         self._flush_comes = False
         if self._bytes and self.closed is None:
             ready, self._bytes = self._bytes, bytearray()
+            self.handed += len(ready)
             self._link.write(ready)
 
     def close(self, reason: PeerageError) -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from peerage.app.config import TEMPLATE, Config, LimitSettings, change, load, parse, write_default
+from peerage.app.config import TEMPLATE, Config, LimitSettings, load, parse, write_default, write_values
 from peerage.errors import ConfigError
+
+
+def change(path: Path, limits: LimitSettings) -> None:
+    write_values(path, [(f"limits.{name}", getattr(limits, name)) for name in limits.__struct_fields__])
 
 
 def test_the_template_is_the_defaults() -> None:
@@ -51,6 +55,7 @@ def test_the_file_is_written_once(tmp_path: Path) -> None:
         ("limits = 3\n", "line 1: limits = ... is not right: Expected object, got int"),
         ("connect = ['a:1', 7]\n", "line 1: connect = ... is not right: Expected str, got int"),
         ("[log]\nlevel = 'loud'\n", "line 2: level = ... is not right: Invalid enum value 'loud'"),
+        ("[schedule]\non = true\nhours = ['mon-fry 8-18']\n", "line 3: 'mon-fry 8-18' is no entry of a schedule"),
         ("listen = \n", "is not TOML: .*line 1"),
     ],
 )
@@ -81,7 +86,7 @@ def test_limits_are_changed_in_place_and_comments_stay(tmp_path: Path) -> None:
     change(path, LimitSettings(down=5))
     assert load(path).limits == LimitSettings(down=5)
     text = path.read_text()
-    assert text.count("down =") == 1
+    assert text.count("\ndown =") == 1
     assert [line for line in text.splitlines() if line.startswith("# ") and " = " not in line] == [
         line for line in TEMPLATE.splitlines() if line.startswith("# ") and " = " not in line
     ]

@@ -96,16 +96,16 @@ async def test_settings_over_http(api: Api, node: Node) -> None:
     assert set(await all_of_them()) == set(names())
     level = logging.getLogger().level
     try:
-        assert await change(limits__up=12345, lan=False, log__level="error") == 200
+        assert await change(limits__up=12345, serve_index=True, log__level="error") == 200
         assert logging.getLogger().level == logging.ERROR
     finally:
         logging.getLogger().setLevel(level)
     assert node.limits().up == 12345
     now = await all_of_them()
     assert (now["limits.up"].value, now["limits.up"].restart, now["limits.up"].at_once) == (12345, False, True)
-    assert (now["lan"].value, now["lan"].restart, now["lan"].default) == (False, True, True)
-    assert await change(lan=True) == 200
-    assert not (await all_of_them())["lan"].restart
+    assert (now["serve_index"].value, now["serve_index"].restart, now["serve_index"].default) == (True, True, False)
+    assert await change(serve_index=False) == 200
+    assert not (await all_of_them())["serve_index"].restart
     for wrong in (
         {"listen": "nonsense:port"},
         {"api": "0.0.0.0:7412"},

@@ -72,8 +72,10 @@ keep-alives. The names of all bodies are those of `models.py`.
 
     GET    /api/v1/settings                     list[SettingEntry], all that the configuration file can say
     PATCH  /api/v1/settings       SettingsBody  list[SettingEntry]; all of the changes or none
+    POST   /api/v1/settings/reload              Reloaded: the file was read again, for what was changed in it by hand
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits
+
 
     GET    /api/v1/statistics                   Statistics since the start
     GET    /api/v1/uploads                      list[UploadEntry]: what went to whom since the start, the latest first

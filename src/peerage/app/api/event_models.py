@@ -23,7 +23,7 @@ class EventsReload(Answer, frozen=True, tag="reload", tag_field="event"):
 
 
 class PeerEvent(Answer, frozen=True, tag="peer", tag_field="event"):
-    """A peer that came, left, or was befriended, banned or named; its latency is in the list only."""
+    """A peer that came, left, was befriended, banned or named, or whose speed, distance or role is another now."""
 
     peer: PeerEntry
 

@@ -316,6 +316,12 @@ class PeerEntry(Answer, frozen=True):
     banned: bool
     received: int  # bytes of content from it, ever
     sent: int
+    roles: list[str] = []  # what it is to this node: friend, neighbour, supernode, leaf, index, dht, demo
+    rate_down: float = 0.0  # over all links with it, small talk included
+    rate_up: float = 0.0
+    since: float | None = None  # when it was connected; None while it is not
+    dialled: bool | None = None  # whether this node dialled, or the peer; None while it is not connected
+    address: str = ""  # where it is, as seen from here; where it was last, while it is not connected
 
 
 class BrowseEnded(Answer, frozen=True, tag="end", tag_field="event"):
@@ -368,6 +374,10 @@ class RateLimits(Answer, frozen=True):
     down: int
     up: int
     upload_slots: int
+    now_down: int = 0  # what holds now: these, or the slower ones of the schedule
+    now_up: int = 0
+    scheduled: bool = False  # whether the slower ones of the schedule hold now
+    until: float | None = None  # when that changes; None: it does not
 
 
 class LimitsBody(Body, frozen=True):

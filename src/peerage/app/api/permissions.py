@@ -28,7 +28,7 @@ _ROUTES: Final[dict[Permission, str]] = {
     "share": "share unshare folders drop add_vote",
     "administer": """
         logs uploads down connect connect_classic change_peer change_limits change_followed keys add_key remove_key
-        change_password make_link settings change_settings
+        change_password make_link settings change_settings reload_settings
     """,
 }
 NEEDS: Final[dict[str, Permission]] = {

@@ -31,6 +31,13 @@ class SettingChange(Body, frozen=True):
     value: SettingValue
 
 
+class Reloaded(Answer, frozen=True):
+    """What was found when the configuration file was read again."""
+
+    changed: list[str]  # settings that are other now, and used
+    restart: list[str]  # settings that wait for the next start
+
+
 class SettingsBody(Body, frozen=True):
     """Change these, all or none."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from litestar import get, patch
+from litestar import get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
@@ -28,4 +28,10 @@ async def change_settings(node: TheNode, data: JSONBody[models.SettingsBody]) ->
     return await node.settings.change(data.changes)
 
 
-ROUTES: Final[Sequence[HTTPRouteHandler]] = (settings, change_settings)
+@post("/settings/reload", status_code=200)
+async def reload_settings(node: TheNode) -> models.Reloaded:
+    """Read the configuration file again, and use at once what can be; a mistake in it changes nothing."""
+    return await node.settings.reload()
+
+
+ROUTES: Final[Sequence[HTTPRouteHandler]] = (settings, change_settings, reload_settings)

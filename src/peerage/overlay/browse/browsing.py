@@ -47,7 +47,7 @@ class Browsing(Service):
 
     def __init__(self, pages: Pages, admits: Callable[[bool], bool] = lambda _friend: True) -> None:
         self._pages = pages
-        self._admits = admits
+        self.admits = admits
         self._buckets: dict[PeerId, TokenBucket] = {}  # of linked peers, so bounded by their number
         self._busy: set[PeerId] = set()
 
@@ -68,7 +68,7 @@ class Browsing(Service):
     async def _on_browse(self, connection: PeerConnection, message: Browse) -> AsyncIterator[Shelved]:
         known = self.peer.table.get(connection.peer_id)
         friend = known is not None and known.friend
-        if not self._admits(friend):
+        if not self.admits(friend):
             raise RefusedError(ErrorCode.FORBIDDEN, "this peer does not show its shares; search for what you look for")
         self._admit(connection.peer_id)
         self._busy.add(connection.peer_id)

@@ -144,6 +144,10 @@ class DhtOverlay(Overlay):
         """How many peers are in the routing table."""
         return len(self._node.table)
 
+    def knows(self, peer_id: PeerId) -> bool:
+        """Whether a peer is in the routing table."""
+        return peer_id in self._node.table
+
     @property
     def network_size(self) -> int:
         """About how many peers take part; 1 when nothing is known."""

@@ -91,6 +91,20 @@ class KnownIndexes:
         """Return what is known of one."""
         return self._indexes.get(peer_id)
 
+    def name(self, configured: Iterable[IndexAt]) -> None:
+        """Take these as named by the user, and forget those that were and are not any more."""
+        named = {each.peer_id: each for each in configured}
+        for known in list(self._indexes.values()):
+            if known.configured and known.peer_id not in named:
+                del self._indexes[known.peer_id]
+        for each in named.values():
+            before = self._indexes.get(each.peer_id)
+            if before is None:
+                self._add(each, configured=True)
+            else:
+                before.configured, before.retry_at = True, 0.0
+                before.addresses = tuple(dict.fromkeys((*each.addresses, *before.addresses)))[:MAX_ADDRESSES]
+
     def hear(self, told: IndexAt, *, proved: bool) -> bool:
         """Take note of an index, `proved` when it said so itself; returns whether that is news."""
         known = self._indexes.get(told.peer_id)

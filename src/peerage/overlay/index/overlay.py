@@ -117,6 +117,17 @@ class IndexOverlay(Overlay):
         """Return what is known of each index, the preferred ones first."""
         return self._known.views()
 
+    def name_indexes(self, named: Sequence[IndexAt]) -> None:
+        """Prefer these indexes from now on, instead of those that were named before."""
+        self._configured = tuple(named)
+        self._known.name(named)
+        self._registrar.wake()
+
+    def knows(self, peer_id: PeerId) -> bool:
+        """Whether a peer is an index that has shown itself to be one."""
+        known = self._known.get(peer_id)
+        return known is not None and known.proved
+
     # --- the service --------------------------------------------------------------------------------------------------
 
     def handlers(self) -> Iterable[tuple[type[Message], Handler[Any]]]:

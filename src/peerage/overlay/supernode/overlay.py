@@ -145,6 +145,13 @@ class SupernodeOverlay(Overlay):
         """How many supernodes it knows of."""
         return len(self._around.known)
 
+    def tie_to(self, peer_id: PeerId) -> Role | None:
+        """Return what a linked peer is to this node: its supernode, or one beside it, or its leaf; None: nothing."""
+        if peer_id in self._attaching.uplinks or peer_id in self._linking.backbone:
+            return Role.SUPERNODE
+        book = self._serving.book
+        return Role.LEAF if book is not None and book.get(peer_id) is not None else None
+
     @property
     def settled(self) -> bool:
         """Whether this node has handed over all that it shares to those who have taken it."""
