@@ -18,7 +18,7 @@ const PATHS = {
   cross: "M6 6l12 12M18 6 6 18",
   check: "M5 12.5 10 17.5 19.5 7",
   plus: "M12 5v14M5 12h14",
-  more: "M5.5 12h.01M12 12h.01M18.5 12h.01",
+  more: "M5.5 11.5v1h-.5v-1zM12 11.5v1h-.5v-1zM18.5 11.5v1H18v-1z",
   warn: "M12 4.5 21 19.5H3zM12 10.5v4M12 17h.01",
   info: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16M12 11v5M12 8h.01",
   link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.300l-1.2 1.2M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.700l1.2-1.2",
@@ -32,6 +32,7 @@ const PATHS = {
   video: "M4 6h16v12H4zM10.5 9.5v5l4-2.5z",
   image: "M4 5h16v14H4zM8.5 8.5a1.2 1.2 0 1 0 0 2.4 1.2 1.2 0 0 0 0-2.400M4 16l4.5-4 3.5 3 3-2.5 5 4.5",
   document: "M7 4h7l4 4v12H7zM14 4v4h4M9.5 12h6M9.5 15.5h6",
+  text: "M6 7h12M6 11h12M6 15h8",
   archive: "M5 5h14v4H5zM6 9v10h12V9M10 12.5h4",
   program: "M4 5h16v14H4zM7.5 9.5 10 12l-2.5 2.5M12 15h4",
   star: "M12 4.5l2.3 4.8 5.2.7-3.8 3.6.9 5.2L12 16.300l-4.6 2.5.9-5.2L4.5 10l5.2-.7z",
@@ -68,7 +69,7 @@ export function Icon({ name }) {
   ><path d=${PATHS[name] ?? PATHS.file} /></svg>`;
 }
 
-const KINDS = ["audio", "video", "image", "document", "archive", "program", "folder"];
+const KINDS = ["audio", "video", "image", "text", "document", "archive", "program", "folder"];
 
 /** The drawing for a kind of content as the API names it. */
 export const TypeIcon = ({ type }) => html`<${Icon} name=${KINDS.includes(type) ? type : "file"} />`;

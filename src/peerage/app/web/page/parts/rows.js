@@ -1,57 +1,67 @@
 // A list of any length that draws the lines in sight only; all lines have the same height, which CSS states (--row).
-// One line can be reached with Tab; arrows, Page Up and Down, Home and End move from line to line.
+// It scrolls with the page, or by itself when it is given a height. One line can be reached with Tab; arrows, Page Up
+// and Down, Home and End move from line to line.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../core/view.js";
 
-const BEYOND = 6; // lines drawn above and below those in sight
+const BEYOND = 8; // lines drawn above and below those in sight
 
 /**
  * `items`, `keyOf(item)`, `line(item, at)` -> what stands in a line; `onOpen(item)` for Enter; `label` for readers.
- * `lineClass(item)` adds classes. The list is as high as its lines, up to the room that is left in the window.
+ * `lineClass(item)` adds classes; `high`: the height of a list that scrolls by itself.
  */
-export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", high = 0 }) {
+export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", high = "" }) {
   const box = useRef(null);
-  const [room, setRoom] = useState({ top: 0, height: 800, row: 56 });
+  const [sight, setSight] = useState({ first: 0, last: 40 });
   const [at, setAt] = useState(0); // the line that Tab reaches
   const moved = useRef(false);
 
   useLayoutEffect(() => {
+    let waiting = 0;
     const measure = () => {
-      const shown = box.current;
-      if (!shown) return;
-      const row = parseFloat(getComputedStyle(shown).getPropertyValue("--row")) * 16 || 56;
-      setRoom({ top: shown.scrollTop, height: shown.clientHeight, row });
+      waiting = 0;
+      const found = box.current && inSight(box.current, high);
+      if (found) setSight((before) => (before.first === found.first && before.last === found.last ? before : found));
     };
-    measure();
-    const watch = new ResizeObserver(measure);
+    const soon = () => {
+      waiting ||= requestAnimationFrame(measure);
+    };
+    const scroller = high ? box.current : window;
+    scroller.addEventListener("scroll", soon, { passive: true });
+    const watch = new ResizeObserver(soon);
+    watch.observe(document.body);
     watch.observe(box.current);
-    return () => watch.disconnect();
-  }, []);
+    measure();
+    return () => {
+      scroller.removeEventListener("scroll", soon);
+      watch.disconnect();
+      cancelAnimationFrame(waiting);
+    };
+  }, [high]);
 
-  const first = Math.max(0, Math.floor(room.top / room.row) - BEYOND);
-  const last = Math.min(items.length, Math.ceil((room.top + room.height) / room.row) + BEYOND);
   const here = Math.min(at, Math.max(0, items.length - 1));
-
   useEffect(() => {
     if (!moved.current) return;
+    const next = box.current.querySelector(`[data-at="${here}"]`);
+    if (!next) return; // it is drawn once the list has scrolled to it
     moved.current = false;
-    box.current.querySelector(`[data-at="${here}"]`)?.focus({ preventScroll: true });
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
   });
 
   const move = (to) => {
     const next = Math.max(0, Math.min(items.length - 1, to));
-    const shown = box.current;
-    const top = next * room.row;
-    if (top < shown.scrollTop) shown.scrollTop = top;
-    else if (top + room.row > shown.scrollTop + shown.clientHeight) shown.scrollTop = top + room.row - shown.clientHeight;
     moved.current = true;
     setAt(next);
-    setRoom({ ...room, top: shown.scrollTop });
+    setSight(({ first, last }) => {
+      if (next >= first && next < last) return { first, last };
+      return { first: next - BEYOND, last: next + (last - first) };
+    });
   };
 
   const pressed = (event) => {
     if (!event.target.matches?.(".line")) return; // a button in a line has keys of its own
-    const page = Math.max(1, Math.floor(room.height / room.row) - 1);
+    const page = Math.max(1, sight.last - sight.first - 2 * BEYOND - 2);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key in steps) {
       event.preventDefault();
@@ -63,7 +73,7 @@ export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", 
   };
 
   const lines = [];
-  for (let number = first; number < last; number += 1) {
+  for (let number = Math.max(0, sight.first); number < Math.min(items.length, sight.last); number += 1) {
     const item = items[number];
     lines.push(html`<div
       key=${keyOf(item)}
@@ -73,19 +83,29 @@ export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", 
       aria-setsize=${items.length}
       aria-posinset=${number + 1}
       tabindex=${number === here ? 0 : -1}
-      style=${{ transform: `translateY(${number * room.row}px)` }}
+      style=${{ top: `calc(var(--row) * ${number})` }}
       onFocus=${(event) => event.target === event.currentTarget && setAt(number)}
-      onDblClick=${onOpen && (() => onOpen(item))}
+      onDblClick=${onOpen && ((event) => event.target.closest("button, input, a") || onOpen(item))}
     >${line(item, number)}</div>`);
   }
-  const height = `calc(var(--row) * ${items.length} + 2px)`;
+  const height = `calc(var(--row) * ${items.length})`;
   return html`<div
     ref=${box}
-    class="rows"
+    class=${`rows ${high ? "scrolls-itself" : ""}`}
     role="list"
     aria-label=${label}
-    style=${{ height: high ? `min(${height}, ${high})` : `min(${height}, max(16rem, calc(100dvh - 15rem)))` }}
-    onScroll=${(event) => setRoom({ ...room, top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+    style=${high ? { height: `min(${height} + 2px, ${high})` } : {}}
     onKeyDown=${pressed}
-  ><div class="run" style=${{ height: `calc(var(--row) * ${items.length})` }}>${lines}</div></div>`;
+  ><div class="run" role="presentation" style=${{ height }}>${lines}</div></div>`;
 }
+
+/** Which lines are in sight, by number, with some beyond. */
+function inSight(box, high) {
+  const row = rowHeight(box);
+  const top = high ? box.scrollTop : -box.getBoundingClientRect().top;
+  const height = high ? box.clientHeight : innerHeight;
+  return { first: Math.floor(top / row) - BEYOND, last: Math.ceil((top + height) / row) + BEYOND };
+}
+
+const rowHeight = (box) =>
+  parseFloat(getComputedStyle(box).getPropertyValue("--row")) * parseFloat(getComputedStyle(document.documentElement).fontSize);

@@ -77,6 +77,7 @@ export default {
   "type.audio": "Audio",
   "type.video": "Video",
   "type.image": "Bilder",
+  "type.text": "Texte",
   "type.document": "Dokumente",
   "type.archive": "Archive",
   "type.program": "Programme",
@@ -90,4 +91,15 @@ export default {
 
   "files": { one: "{n} Datei", other: "{n} Dateien" },
   "peers": { one: "{n} Knoten", other: "{n} Knoten" },
+
+  "getting.began": "„{name}“ wird geladen",
+  "getting.several": { one: "{n} Download hat begonnen", other: "{n} Downloads haben begonnen" },
+  "getting.show": "Anzeigen",
+
+  "player.failed": "Das lässt sich nicht abspielen: Der Browser kann es nicht, oder es war nicht zu lesen.",
+  "player.unknown": "Diese Art Datei kann ein Browser nicht sicher anzeigen. Speichern Sie sie, um sie anzusehen.",
+  "player.save": "Datei speichern",
+  "player.progress": "Wie viel davon da ist",
+  "player.so-far": "{done} von {all} sind da; was Sie gerade abspielen, kommt zuerst",
+  "player.beginning": "Das ist der Anfang, {size}.",
 };

@@ -77,6 +77,7 @@ export default {
   "type.audio": "Audio",
   "type.video": "Video",
   "type.image": "Pictures",
+  "type.text": "Texts",
   "type.document": "Documents",
   "type.archive": "Archives",
   "type.program": "Programs",
@@ -90,4 +91,15 @@ export default {
 
   "files": { one: "{n} file", other: "{n} files" },
   "peers": { one: "{n} peer", other: "{n} peers" },
+
+  "getting.began": "Downloading “{name}”",
+  "getting.several": { one: "{n} download has begun", other: "{n} downloads have begun" },
+  "getting.show": "Show",
+
+  "player.failed": "This cannot be played: the browser does not know how, or it could not be read.",
+  "player.unknown": "A browser cannot show this kind of file safely. Save it to look at it.",
+  "player.save": "Save the file",
+  "player.progress": "How much of it is here",
+  "player.so-far": "{done} of {all} is here; where you play comes first",
+  "player.beginning": "This is the beginning, {size}.",
 };
