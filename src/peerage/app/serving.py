@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -20,6 +21,7 @@ from peerage.app.access import Access
 from peerage.app.api.application import build
 from peerage.app.api.control import Control
 from peerage.app.api.guard import AsgiApp, Door
+from peerage.app.api.parting import Parting
 from peerage.app.config import Config
 from peerage.app.doors import check_api_address, open_book, tls_of
 from peerage.app.node import Node
@@ -78,7 +80,7 @@ async def _serving(
 ) -> AsyncIterator[None]:
     """Serve an application at an open socket for the duration of the block."""
     settings = uvicorn.Config(
-        app,
+        Parting(app, control),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -100,8 +102,22 @@ async def _serving(
         await server.up.wait()
         yield
     finally:
+        control.stop()
         server.should_exit = True
-        await serving
+        with _broken_off():
+            await serving
+
+
+@contextlib.contextmanager
+def _broken_off() -> Iterator[None]:
+    """Say nothing, for the duration of the block, of requests that are broken off: who stops a node knows."""
+    speaker = logging.getLogger("uvicorn.error")
+    before = speaker.level
+    speaker.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        speaker.setLevel(before)
 
 
 def _open_remote(wanted: str) -> socket.socket:
