@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
+from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
 from typing import Any, Final, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from peerage.errors import LocalError
@@ -26,6 +29,7 @@ DAY: Final = 86_400.0
 _RESOLUTION: Final = 1e-6  # seconds; far above the rounding of times up to a century, below any latency
 _CLEAN_UP: Final = 600.0  # seconds past the horizon that remain for tasks to end in order
 _SHOWN_TASKS: Final = 5
+_SWEEP: Final = 1000  # timers from which on cancelled ones are looked for
 
 
 class StandstillError(LocalError):
@@ -65,43 +69,93 @@ class InlineExecutor(Executor):
         return future
 
 
-class _Waiter(selectors.SelectSelector):
-    """What the loop waits with: instead of waiting, it moves the time on."""
-
-    def __init__(self, horizon: float) -> None:
-        super().__init__()
-        self.now = START
-        self.end = START + horizon
+class _NoSockets(selectors.SelectSelector):
+    """In the place of what the loop would wait with: nothing waits here."""
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.get_map():  # the loop itself registers one, for signals
             raise LocalError("there are no sockets in virtual time: use transport.memory")
         return super().register(fileobj, events, data)
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise StandstillError("nothing is left to do and no timer is set, but these tasks wait: " + _waiting())
-        if timeout > 0:
-            self.now += timeout
-            if self.now > self.end:
-                self.end = self.now + _CLEAN_UP
-                raise HorizonError("the virtual time is used up; these tasks still wait: " + _waiting())
-        return []
+
+class _Call:
+    """Something to be called, soon or at a time: what asyncio calls a handle, with what is needed of it."""
+
+    __slots__ = ("_when", "args", "callback", "context")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, when: float) -> None:
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+        self.context = context
+        self._when = when
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        self.callback, self.args = None, ()
+
+    def cancelled(self) -> bool:
+        """Whether it will not be called."""
+        return self.callback is None
+
+    def when(self) -> float:
+        """Return the loop time at which it is due."""
+        return self._when
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time; `horizon` is how many seconds a run may last at the most."""
+    """An event loop in virtual time; `horizon` is how many seconds a run may last at the most.
+
+    Calls come in the order of their times, and those of one time in the order in which they were put in. The part of
+    asyncio's loop that everything goes through is replaced: no polling, and timers compared as numbers.
+    """
+
+    _stopping: bool  # asyncio's own
 
     def __init__(self, horizon: float = DAY) -> None:
-        self._waiter = _Waiter(horizon)
+        self._now = START
+        self._end = START + horizon
+        self._soon: deque[_Call] = deque()
+        self._timers: list[tuple[float, int, _Call]] = []  # a heap
+        self._made = 0  # timers, ever
+        self._sweep_at = _SWEEP
         self.failures: list[BaseException] = []
-        super().__init__(self._waiter)
-        self._clock_resolution = _RESOLUTION  # asyncio's own attribute: timers this close count as due
+        super().__init__(_NoSockets())
         self.set_exception_handler(self._keep_failure)
 
     def time(self) -> float:
         """Return the virtual time in seconds; it begins at START."""
-        return self._waiter.now
+        return self._now
+
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call it in the next round."""
+        call = _Call(callback, args, context if context is not None else copy_context(), self._now)
+        self._soon.append(call)
+        return call  # type: ignore[return-value] # all of a handle that anybody uses
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call it in the next round; there are no threads, but signals come this way."""
+        return self.call_soon(callback, *args, context=context)
+
+    def call_later(
+        self, delay: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call it in so many seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call it at this time."""
+        call = _Call(callback, args, context if context is not None else copy_context(), when)
+        self._made += 1
+        heappush(self._timers, (when, self._made, call))
+        if len(self._timers) > self._sweep_at:
+            self._sweep()
+        return call  # type: ignore[return-value] # as above
 
     def run_in_executor(
         self,
@@ -121,6 +175,43 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Raise the first exception that nobody was there to catch, if there was one."""
         if self.failures:
             raise self.failures[0]
+
+    def _run_once(self) -> None:
+        """One round: what is ready, after moving on to the next timer if nothing is (asyncio's hook)."""
+        ready, timers = self._soon, self._timers
+        if not ready and not self._stopping:
+            self._move_on()
+        due = self._now + _RESOLUTION
+        while timers and timers[0][0] < due:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            call = ready.popleft()
+            callback = call.callback
+            if callback is not None:
+                try:
+                    call.context.run(callback, *call.args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 -- as in asyncio: a call harms no other
+                    self.call_exception_handler({"message": f"a call of {callback!r} failed", "exception": error})
+
+    def _move_on(self) -> None:
+        """Let the time be that of the next timer."""
+        timers = self._timers
+        while timers and timers[0][2].callback is None:
+            heappop(timers)
+        if not timers:
+            raise StandstillError("nothing is left to do and no timer is set, but these tasks wait: " + _waiting())
+        self._now = max(self._now, timers[0][0])
+        if self._now > self._end:
+            self._end = self._now + _CLEAN_UP
+            raise HorizonError("the virtual time is used up; these tasks still wait: " + _waiting())
+
+    def _sweep(self) -> None:
+        """Forget timers that were cancelled, when there may be many."""
+        self._timers[:] = [each for each in self._timers if each[2].callback is not None]
+        heapify(self._timers)
+        self._sweep_at = max(2 * len(self._timers), _SWEEP)
 
     def _write_to_self(self) -> None:
         """Nothing sleeps, so nothing has to be woken."""
