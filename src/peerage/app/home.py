@@ -58,6 +58,7 @@ class Home:
         self.wishes_file = path / "wishes.json"
         self.votes_file = path / "votes.sqlite"
         self.transfers_folder = path / "transfers"
+        self.demo_folder = path / "demo"
 
     def __repr__(self) -> str:
         return f"<Home {self.path}>"

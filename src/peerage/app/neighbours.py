@@ -86,7 +86,7 @@ class Neighbours:
         """Show a peer without asking it anything; None when it is not known."""
         info = self._peer.table.get(peer_id)
         connection = self._peer.connection_to(peer_id)
-        if info is None and connection is None:
+        if info is None and connection is None and not self._peer.table.is_apart(peer_id):
             return None
         return self._view(info or PeerInfo(peer_id=peer_id), connection)
 

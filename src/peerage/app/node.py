@@ -24,6 +24,7 @@ from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.contents import Contents
+from peerage.app.demo.network import DemoNetwork, mount_demo
 from peerage.app.doctor import Doctor
 from peerage.app.dropping import Drops
 from peerage.app.events import EventHub
@@ -91,6 +92,7 @@ class Node:
         self.started = time.time()
         self.events = EventHub(f"{self.started:.0f}")
         self.feeds: Feeds
+        self.demo: DemoNetwork
         self.doctor = Doctor(self)
         self.settings: Settings
         self.throttle: Throttle
@@ -303,6 +305,7 @@ class Node:
         rates = self.transfers.rate.spend, self.exchange.rate.spend
         await self.classic.mount(peer, stores.database, stores.reader, *rates)
         self.feeds = await mount_feeds(self)
+        self.demo = await mount_demo(self)
         await self._begin(recent)
 
     def _find_with(self, stores: Stores) -> None:

@@ -62,6 +62,10 @@ class Network:
         )
         return cls(name, seed, private=True)
 
+    def seed(self) -> bytes:
+        """Return what a process that this one trusts needs to be in the network; of a private one it is the secret."""
+        return self._ca_key.private_bytes_raw()
+
     def authority_pem(self) -> bytes:
         """Return the certificate of the network CA, the only one that links trust."""
         return _certificate(_SUBJECT, self._ca_key.public_key(), self._ca_key, authority=True)

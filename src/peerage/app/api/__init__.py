@@ -76,6 +76,9 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/limits                       RateLimits
     PUT    /api/v1/limits           LimitsBody  RateLimits
 
+    GET    /api/v1/demo                         Demo of `demo_models.py`: a small network on this computer, to try
+    POST   /api/v1/demo                         Demo; it starts in the background, for this node alone
+    DELETE /api/v1/demo                         Demo; it has stopped, and its nodes are forgotten
 
     GET    /api/v1/statistics                   Statistics since the start
     GET    /api/v1/uploads                      list[UploadEntry]: what went to whom since the start, the latest first

@@ -20,6 +20,7 @@ from peerage.app.api.access_routes import ROUTES as ACCESS_ROUTES
 from peerage.app.api.access_routes import check_paths
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
+from peerage.app.api.demo_routes import ROUTES as DEMO_ROUTES
 from peerage.app.api.doctor_routes import ROUTES as DOCTOR_ROUTES
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
 from peerage.app.api.folder_routes import ROUTES as FOLDER_ROUTES
@@ -260,6 +261,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
     *ACCESS_ROUTES,
     *CONTENT_ROUTES,
+    *DEMO_ROUTES,
     *DOCTOR_ROUTES,
     *EVENT_ROUTES,
     *FOLDER_ROUTES,

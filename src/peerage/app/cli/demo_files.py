@@ -6,28 +6,20 @@ Invariant: everything lies below the folder that is given; nothing outside it is
 from __future__ import annotations
 
 import csv
-import itertools
-import math
-import struct
 import sysconfig
 import tarfile
-import wave
 from collections.abc import Iterator
-from importlib.metadata import metadata
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Final, NamedTuple
 
+from peerage.app.demo.made import NOTES, write_about, write_melody, write_primes
 from peerage.limits import MIB
 
 BIG_NAME: Final = "Python standard library.tar"
 BIG_BYTES: Final = 64 * MIB  # large enough to lose a source on the way
 _MAX_LIBRARY_FILE: Final = MIB  # leaves out compiled giants, so that the archive ends close to its mark
 _MAX_ROUNDS: Final = 1000  # of putting the library into the archive again, should it be that small
-
-_RATE: Final = 8000  # samples a second
-_NOTES: Final = (523.25, 587.33, 659.25, 783.99, 880.0)  # C D E G A, in hertz
-_SECONDS_A_NOTE: Final = 0.8
 
 
 class Gift(NamedTuple):
@@ -80,17 +72,8 @@ def _reference(folder: Path) -> Gift:
 
 
 def _melody(path: Path) -> Gift:
-    samples = (
-        round(12_000 * math.sin(2 * math.pi * note * at / _RATE) * math.exp(-3 * at / _RATE))
-        for note in _NOTES
-        for at in range(int(_RATE * _SECONDS_A_NOTE))
-    )
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
-    return Gift(path, f"a melody of {len(_NOTES)} notes")
+    write_melody(path)
+    return Gift(path, f"a melody of {len(NOTES)} notes")
 
 
 def _modules(path: Path) -> Gift:
@@ -106,19 +89,9 @@ def _modules(path: Path) -> Gift:
 
 
 def _readme(path: Path) -> Gift:
-    about = metadata("peerage")
-    text = f"# {about['Name']} {about['Version']}\n\n{about['Summary']}\n"
-    if "Description" in about:
-        text += f"\n{about['Description']}\n"
-    path.write_text(text, "utf-8")
+    write_about(path)
     return Gift(path, "what Peerage is, in words")
 
 
 def _primes(path: Path) -> Gift:
-    sieve = bytearray([0, 0]) + bytearray([1]) * 999_998
-    for number in range(2, 1000):
-        if sieve[number]:
-            sieve[number * number :: number] = bytes(len(range(number * number, len(sieve), number)))
-    primes = list(itertools.compress(range(len(sieve)), sieve))
-    path.write_text("\n".join(map(str, primes)) + "\n", "ascii")
-    return Gift(path, f"all {len(primes):,} primes below a million")
+    return Gift(path, f"all {write_primes(path):,} primes below a million")
