@@ -1,7 +1,7 @@
 """The daemon: a node with its local API, from start to an orderly stop; in the foreground, detached, or for a command.
 
-Invariant: it stops in order on SIGTERM, SIGINT (a second one ends it at once) and when the API says so. Who detaches
-learns whether the daemon came up, and why not.
+Invariant: it stops in order on SIGTERM, SIGINT (a second one ends it at once) and when the API says so; SIGHUP lets it
+read its settings again. Who detaches learns whether the daemon came up, and why not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -26,6 +25,7 @@ from peerage.app.logs import logging_to
 from peerage.app.node import Node
 from peerage.app.readiness import Manager
 from peerage.app.serving import serve_api
+from peerage.app.signals import Signals
 from peerage.errors import ConfigError, PeerageError
 from peerage.identity.network import Network
 
@@ -79,7 +79,7 @@ async def temporary(home: Home, config: Config | None = None) -> AsyncIterator[D
 
 async def _serve(options: DaemonOptions, ready: Ready) -> None:
     control, manager = Control(), Manager.of_environment()
-    _stop_on_signals(control)
+    signals = Signals(control)
     config = options.config
     options.home.create()
     with logging_to(options.home.log_file, config.log) as recent:
@@ -89,6 +89,7 @@ async def _serve(options: DaemonOptions, ready: Ready) -> None:
             serve_api(node, config.api, control) as address,
         ):
             node.logs = recent
+            signals.reload(node)
             options.home.announce(DaemonInfo(pid=os.getpid(), api=str(address), started=time.time()))
             up = await node.status()
             log.info("up: version %s, process %d, listens at %s, API at %s", up.version, up.pid, up.listen, up.api)
@@ -98,19 +99,6 @@ async def _serve(options: DaemonOptions, ready: Ready) -> None:
             log.info("stopping")
             manager.stopping()
         log.info("stopped in order")
-
-
-def _stop_on_signals(control: Control) -> None:
-    """Stop in order on the first signal; the second has its usual effect."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(each)
-        control.stop()
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, stop)
 
 
 def _run_in_loop(work: Coroutine[Any, Any, None]) -> None:

@@ -28,7 +28,7 @@ from peerage.peer.subnet import subnet_of
 if TYPE_CHECKING:
     from peerage.app.node import Node
 
-KEPT_SECONDS: Final = 5.0
+KEPT_SECONDS: Final = 1.0
 """Seconds for which what was found is given to whoever asks."""
 
 _ASKED: Final = 16  # peers whose clocks are looked at

@@ -150,10 +150,9 @@ def check_clock(times: Times) -> Check:
             return Check.of("good", "clock.good", says, seconds=round(ahead), peers=len(times.offsets))
         sure = len(times.offsets) >= _CLOCK_ENOUGH and off >= INDEX_SKEW
         says += " What this node tells others about its files looks old or false to them." if sure else ""
-        state, code = ("bad", "clock.wrong") if sure else ("warn", "clock.off")
-        return Check.of(
-            "bad" if state == "bad" else "warn", code, says, remedy, seconds=round(ahead), peers=len(times.offsets)
-        )
+        code = "clock.wrong" if sure else "clock.off"
+        peers = len(times.offsets)
+        return Check.of("bad" if sure else "warn", code, says, remedy, seconds=round(ahead), peers=peers)
     if times.future > _CLOCK_OFF:
         says = f"The clock has gone back: files of this node are {duration(times.future)} newer than now."
         return Check.of("warn", "clock.back", says, remedy, seconds=round(times.future))
@@ -206,10 +205,10 @@ def check_config(broken: str, restart: Sequence[str], unread: Sequence[str]) -> 
     """Judge config.toml: unreadable, or with settings that wait for a restart, or for being read again."""
     if broken:
         remedy = "Correct that line, or delete it to have the default; until then the settings before it hold."
-        return Check.of("bad", "config.broken", f"{broken}.", remedy, problem=broken)
+        return Check.of("bad", "config.broken", f"The settings cannot be read: {broken}.", remedy, problem=broken)
     if unread:
         names = ", ".join(unread[:_NAMED])
-        says = f"config.toml was changed ({names}), and the node has not read it since."
+        says = f"The file config.toml was changed ({names}), and the node has not read it since."
         return Check.of("warn", "config.unread", says, "Let it read the file: peerage reload", names=names)
     if restart:
         names = ", ".join(restart[:_NAMED])

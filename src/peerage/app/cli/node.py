@@ -1,4 +1,4 @@
-"""`down`, `status`, `id`: the node of this home folder, as it runs and who it is."""
+"""`down`, `reload`, `status`, `id`: the node of this home folder, as it runs and who it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import typer
 
 from peerage.app.api.models import Done, Identity, OverlayLine, Status
+from peerage.app.api.setting_models import Reloaded
 from peerage.app.cli import formats
 from peerage.app.cli.command import Command, Json
 from peerage.app.cli.output import Output
@@ -32,6 +33,19 @@ def down(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         command.output.emit(done)
     command.output.say("Your node has stopped.")
+
+
+def reload(context: typer.Context, as_json: Json = False) -> None:
+    """Let the running node read config.toml again; what it cannot use at once waits for a restart."""
+    command = Command.of(context, as_json)
+    with command.running_node() as node:
+        found = node.post("settings/reload", Reloaded)
+    if as_json:
+        command.output.emit(found)
+        return
+    command.output.say(f"Changed and used: {', '.join(found.changed) or 'nothing'}")
+    if found.restart:
+        command.output.say(f"Waits for a restart: {', '.join(found.restart)}")
 
 
 def status(context: typer.Context, as_json: Json = False) -> None:

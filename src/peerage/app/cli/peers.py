@@ -20,6 +20,8 @@ _COLUMNS: Final = (
     Column("state"),
     Column("address", whole=False),
     Column("ping", right=True),
+    Column("down", right=True),
+    Column("up", right=True),
     Column("received", right=True),
     Column("sent", right=True),
     Column("runs", whole=False, style="dim"),
@@ -91,7 +93,7 @@ def peers(
 
 def _row(peer: PeerEntry) -> Sequence[str]:
     state = ["connected"] if peer.connected else []
-    state += ["friend"] if peer.friend else []
+    state += peer.roles
     state += ["banned"] if peer.banned else []
     return (
         peer.peer_id[:_SHORT],
@@ -99,6 +101,8 @@ def _row(peer: PeerEntry) -> Sequence[str]:
         ", ".join(state) or "remembered",
         peer.addresses[0] if peer.addresses else "",
         f"{peer.latency * 1000:.0f} ms" if peer.latency is not None else "",
+        formats.speed(peer.rate_down) if peer.rate_down else "",
+        formats.speed(peer.rate_up) if peer.rate_up else "",
         formats.size(peer.received),
         formats.size(peer.sent),
         peer.agent,

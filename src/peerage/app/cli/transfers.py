@@ -1,4 +1,4 @@
-"""`transfers`, `pause`, `resume`, `cancel`, `limits`: the downloads of this node, and how fast it goes."""
+"""`transfers`, `pause`, `resume`, `cancel`: the downloads of this node."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
-from peerage.app.api.models import LimitsBody, RateLimits, Transfer
+from peerage.app.api.models import Transfer
 from peerage.app.cli import formats
 from peerage.app.cli.client import quoted
 from peerage.app.cli.command import Command, Json
 from peerage.app.cli.fetching import follow, tell_end
 from peerage.app.cli.output import Column
-from peerage.errors import LocalError
 
 _COLUMNS: Final = (
     Column("name", whole=False),
@@ -92,38 +91,3 @@ def resume(context: typer.Context, targets: Targets, as_json: Json = False) -> N
             command.output.emit(transfer)
         else:
             command.output.say(f"Goes on: {transfer.name}")
-
-
-def limits(
-    context: typer.Context,
-    down: Annotated[
-        str | None, typer.Option(metavar="SPEED", help='Download at most so fast: 5MB, 800kB, "off".')
-    ] = None,
-    up: Annotated[str | None, typer.Option(metavar="SPEED", help='Upload at most so fast: 5MB, 800kB, "off".')] = None,
-    slots: Annotated[int | None, typer.Option(min=1, max=1000, help="Serve at most so many peers at once.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Show or change speed limits; they hold at once and at the next start."""
-    command = Command.of(context, as_json)
-    body = LimitsBody(down=_rate(down, "--down"), up=_rate(up, "--up"), upload_slots=slots)
-    with command.node() as node:
-        now = node.get("limits", RateLimits) if body == LimitsBody() else node.put("limits", RateLimits, body)
-    if as_json:
-        command.output.emit(now)
-        return
-    command.output.facts(
-        [
-            ("download", formats.limit(now.down)),
-            ("upload", formats.limit(now.up)),
-            ("peers served at once", str(now.upload_slots)),
-        ]
-    )
-
-
-def _rate(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        return formats.parse_rate(text)
-    except LocalError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error

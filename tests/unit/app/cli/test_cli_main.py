@@ -33,6 +33,7 @@ COMMANDS = [
     "limits",
     "ui",
     "keys",
+    "reload",
     "logs",
     "doctor",
     "demo",
