@@ -7,7 +7,8 @@ that fits a file decides. A single file is a folder of one: its name is that of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import translate
 from itertools import groupby
 
@@ -20,10 +21,14 @@ from peerage.errors import LocalError
 
 
 class Rule(msgspec.Struct, frozen=True, array_like=True):
-    """Files that fit this pattern (fnmatch; a folder's name means all in it) have this priority."""
+    """Files that fit this pattern (fnmatch; a folder's name means all in it) have this priority.
+
+    With `files`, stretches of file numbers from the first up to the last, it is for those, and the pattern is "".
+    """
 
     pattern: str
     priority: Priority
+    files: tuple[tuple[int, int], ...] = ()
 
 
 class Choice:
@@ -58,17 +63,41 @@ class Choice:
 
     def check(self, rules: Sequence[Rule]) -> None:
         """Raise LocalError when these rules leave nothing to fetch, or the last of them fits no file."""
-        if rules and not any(_fitting(rules[-1].pattern).fullmatch(self._paths[file]) for file in self._chosen):
+        if rules and not any(_fits(rules[-1])(file, self._paths[file]) for file in self._chosen):
             raise LocalError(f"no file that is being downloaded fits {rules[-1].pattern!r}")
         if self._chosen and not self.kept(rules):
             raise LocalError("that would leave nothing to download; pause or cancel it instead")
 
+    def levels(self, rules: Sequence[Rule]) -> dict[int, Priority]:
+        """Return the priority of each file that `only` does not leave out."""
+        return dict(self._priorities(rules))
+
+    def with_levels(self, rules: Sequence[Rule], changes: Mapping[int, Priority]) -> tuple[Rule, ...]:
+        """Return rules that give these files, by number, other priorities, and leave the others theirs.
+
+        Raises LocalError for a file that there is not, or that `only` leaves out, and when nothing would be left.
+        """
+        levels = self.levels(rules)
+        for file, priority in changes.items():
+            if file not in levels and (priority is not Priority.SKIP or not 0 <= file < self.space.file_count):
+                there = 0 <= file < self.space.file_count
+                raise LocalError(f"file {file} is left out of this download" if there else f"there is no file {file}")
+        levels |= {file: priority for file, priority in changes.items() if file in levels}
+        made = tuple(
+            Rule("", priority, tuple(_stretches(files)))
+            for priority in (Priority.SKIP, Priority.LOW, Priority.HIGH)
+            if (files := [file for file, level in levels.items() if level is priority])
+        )
+        if levels and not self.kept(made):
+            raise LocalError("that would leave nothing to download; pause or cancel it instead")
+        return made
+
     def _priorities(self, rules: Sequence[Rule]) -> Iterator[tuple[int, Priority]]:
         """Yield each chosen file with its priority, in order."""
-        patterns = [(_fitting(rule.pattern), rule.priority) for rule in reversed(rules)]
+        fitting = [(_fits(rule), rule.priority) for rule in reversed(rules)]
         for file in self._chosen:
             path = self._paths[file]
-            yield file, next((priority for fits, priority in patterns if fits.fullmatch(path)), Priority.NORMAL)
+            yield file, next((priority for fits, priority in fitting if fits(file, path)), Priority.NORMAL)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -83,6 +112,20 @@ def plan_of(content_id: bytes, encoded: bytes, name: str, only: str) -> Plan:
     """Read a manifest; raises what `decode` does, and LocalError when nothing in it is wanted."""
     space = PieceSpace(decode(encoded, content_id))
     return Plan(encoded, space, Choice(space, name, only))
+
+
+def _fits(rule: Rule) -> Callable[[int, str], bool]:
+    """Return what says whether a rule is for a file, by its number and its path."""
+    if not rule.files:
+        pattern = _fitting(rule.pattern)
+        return lambda _file, path: pattern.fullmatch(path) is not None
+    firsts = [first for first, _ in rule.files]
+
+    def is_listed(file: int, _path: str) -> bool:
+        at = bisect_right(firsts, file) - 1
+        return at >= 0 and file <= rule.files[at][1]
+
+    return is_listed
 
 
 def _fitting(pattern: str) -> re.Pattern[str]:

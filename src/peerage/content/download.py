@@ -8,48 +8,54 @@ this shell moves bytes between links and disk and keeps the sources alive.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from peerage.content.choice import Plan, Rule, plan_of
 from peerage.content.finished import PlacedFile
 from peerage.content.holding import Holding, RunningHolding
+from peerage.content.intake import Intake
 from peerage.content.manifest import ContentId, PieceSpace
+from peerage.content.own_limit import OwnLimit
 from peerage.content.picker import Priority
 from peerage.content.readers import Readers
 from peerage.content.scheduler import Scheduler
+from peerage.content.signal import Signal
 from peerage.content.source import Source, SourceLink
-from peerage.content.standing import status_of
-from peerage.content.status import ENDED, Amount, DownloadState, DownloadStatus, Wanted
+from peerage.content.standing import shape_of, status_of
+from peerage.content.status import ENDED, Amount, DownloadState, DownloadStatus, Shape, Terms, Wanted
 from peerage.content.store import PartialStore
 from peerage.content.surroundings import Surroundings
 from peerage.content.swarm import Swarm
 from peerage.content.writer import PieceWriter
-from peerage.errors import ForgedError, LinkLostError, LocalError, PeerageError, RemoteError, StoreError
+from peerage.errors import ForgedError, LocalError, PeerageError, RemoteError
 from peerage.identity.keys import format_id
 from peerage.limits import COMMIT_BYTES, COMMIT_SECONDS, MANIFESTS_AT_ONCE, MAX_IN_FLIGHT, MAX_RULES, MAX_SOURCES
+from peerage.peer.pacing import Pace
 from peerage.peer.tasks import TaskScope
 
 __all__ = ["ENDED", "Download", "DownloadState", "DownloadStatus", "Wanted"]
 
-log = logging.getLogger("peerage.content")
-
 _TICK: Final = 1.0  # seconds between two looks at the clock
+_NO_TERMS: Final = Terms()
 
 
 class Download:
     """A running, paused or finished download."""
 
-    def __init__(self, wanted: Wanted, surroundings: Surroundings, rules: Sequence[Rule] = ()) -> None:
+    def __init__(
+        self, wanted: Wanted, surroundings: Surroundings, rules: Sequence[Rule] = (), terms: Terms = _NO_TERMS
+    ) -> None:
         self.wanted = wanted
         self.content_id = ContentId(wanted.content)
         self.peer = surroundings.peer
         self.buffers = surroundings.buffers
-        self.rate = surroundings.rate
+        self.rate: Pace = surroundings.rate  # of what comes in
+        self.terms = terms  # changed by whoever lists it
+        self.shape = Shape()
+        self.finished: float | None = None  # when it was, in seconds since 1970
         self.error: PeerageError | None = None
         self.rules = tuple(rules)
         self.amount = Amount(wanted.size, 0)
@@ -57,21 +63,20 @@ class Download:
         self.scheduler: Scheduler | None = None
         self.swarm = Swarm(self, surroundings.locate)
         self.readers = Readers(self.swarm.refill)
-        self.manifest_turns = asyncio.Semaphore(MANIFESTS_AT_ONCE)
         self._surroundings = surroundings
         self._state = DownloadState.QUEUED
         self._loop = asyncio.get_running_loop()
-        self._plan: Plan | None = None
-        self._taking_manifest = asyncio.Lock()
+        self.plan: Plan | None = None  # once the manifest is known
         self._writer: PieceWriter | None = None
-        self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
         self._main: asyncio.Task[None] | None = None
         self._resting: DownloadState | None = None  # what it becomes, once its task was told to end
         self._finishing = False
-        self._ready = asyncio.Event()  # pieces can be taken
-        self._more = asyncio.Event()  # something changed that the main loop should look at
-        self._ended = asyncio.Event()
-        self._uncommitted, self._room = 0, MAX_IN_FLIGHT
+        self._ready = Signal()  # pieces can be taken
+        self._more = Signal()  # something changed that the main loop should look at
+        self._ended = Signal()
+        self._intake: Intake | None = None
+        self._limit: OwnLimit | None = None  # while it runs, and after
+        self._room = MAX_IN_FLIGHT
 
     # --- for people -----------------------------------------------------------------------------------------------
 
@@ -108,6 +113,8 @@ class Download:
         if self._main is None and self.state is DownloadState.QUEUED:
             self._resting, self._finishing = None, False
             self._tasks = TaskScope(self.peer.metrics, MAX_SOURCES + 8, "download")
+            self._taking_manifest, self.manifest_turns = asyncio.Lock(), asyncio.Semaphore(MANIFESTS_AT_ONCE)
+            self.rate = self._limit = OwnLimit(self._surroundings.rate, self.terms.limit, self._loop.time())
             self._main = self.peer.spawn(self._run(), f"download {format_id(self.content_id)[:8]}")
             self.state = DownloadState.FINDING
 
@@ -147,19 +154,25 @@ class Download:
 
         Raises LocalError when no file fits, or nothing would be left to download.
         """
-        if self._finishing or self.state in {DownloadState.DONE, DownloadState.CANCELLED}:
-            raise LocalError(f"{self.wanted.target.name} is complete, or given up: there is nothing left to choose")
+        self._check_open()
         rules = (*(rule for rule in self.rules if rule.pattern != pattern), Rule(pattern, priority))
         if len(rules) > MAX_RULES:
             raise LocalError(f"more than {MAX_RULES} patterns with a priority")
-        if self._plan is not None:
-            self._plan.choice.check(rules)
-        self.rules = rules
-        if self._plan is not None and self.scheduler is not None:
-            for cancel in self.scheduler.set_priorities(self._plan.choice.ranges(rules)):
-                self.swarm.cancel_order(cancel.source, cancel.index)
-            self.swarm.refill()
-            self._more.set()
+        if self.plan is not None:
+            self.plan.choice.check(rules)
+        self._follow(rules)
+
+    def set_levels(self, plan: Plan, changes: Mapping[int, Priority]) -> None:
+        """Do the same for files by their numbers in `plan`, its own, which a resting download does not keep."""
+        self._check_open()
+        self._follow(plan.choice.with_levels(self.rules, changes))
+
+    def set_terms(self, terms: Terms) -> None:
+        """Let other terms hold, at once."""
+        self.terms = terms
+        if self._limit is not None:
+            self._limit.change(terms.limit, self._loop.time())
+        self._changed()
 
     def set_room(self, count: int) -> None:
         """Let at most so many bytes be in flight."""
@@ -175,7 +188,7 @@ class Download:
     @property
     def space(self) -> PieceSpace | None:
         """The pieces, once the manifest is known."""
-        return self._plan.space if self._plan is not None else None
+        return self.plan.space if self.plan is not None else None
 
     def restore(self, state: DownloadState, error: PeerageError | None = None) -> None:
         """Be a download that came to rest in an earlier run."""
@@ -185,13 +198,13 @@ class Download:
 
     def kept_files(self) -> frozenset[int]:
         """Return the numbers of the files that are wanted."""
-        return self._plan.choice.kept(self.rules) if self._plan is not None else frozenset()
+        return self.plan.choice.kept(self.rules) if self.plan is not None else frozenset()
 
     # --- for the exchange -------------------------------------------------------------------------------------------
 
     def holding(self) -> Holding | None:
         """Return what can be served of it now."""
-        plan, writer, scheduler = self._plan, self._writer, self.scheduler
+        plan, writer, scheduler = self.plan, self._writer, self.scheduler
         if self.state is not DownloadState.RUNNING or plan is None or scheduler is None or writer is None:
             return None
         # The store is closed for a moment when it comes to rest, or goes on with other files.
@@ -202,12 +215,12 @@ class Download:
     @property
     def has_manifest(self) -> bool:
         """Whether the manifest is known."""
-        return self._plan is not None
+        return self.plan is not None
 
     async def manifest_arrived(self, data: bytes) -> None:
         """Take the manifest from a source; raises a ForgedError when it is not the right one."""
         async with self._taking_manifest:  # several sources may bring it at once
-            if self._plan is not None:
+            if self.plan is not None:
                 return
             try:
                 plan = await self.peer.in_thread(self._read_plan, data)
@@ -217,7 +230,8 @@ class Download:
             except PeerageError as error:  # it is the right one, and no other source can bring a better
                 self.fail(error)
                 raise
-            self._plan = plan
+            self.plan = plan
+            self.shape = shape_of(plan.space)
             self._more.set()
             self._changed()
 
@@ -229,12 +243,17 @@ class Download:
 
     def piece_arrived(self, link: SourceLink, index: int, buffer: memoryview) -> None:
         """Check and write a piece, in a thread."""
-        scheduler, writer = self.scheduler, self._writer
-        if scheduler is None or writer is None or not scheduler.received(link.peer_id, index, self._loop.time()):
+        if self.scheduler is None or self._intake is None:
             self.buffers.give_back(buffer)
-            return
-        writing = writer.write(index, buffer)
-        writing.add_done_callback(partial(self._written, link, index, buffer))
+        else:
+            self._intake.take(link, index, buffer)
+
+    def piece_is_here(self) -> None:
+        """Note that a piece was written."""
+        self._changed()
+        scheduler, intake = self.scheduler, self._intake
+        if scheduler is not None and intake is not None and (scheduler.done or intake.uncommitted >= COMMIT_BYTES):
+            self._more.set()
 
     def fail(self, error: PeerageError) -> None:
         """End with an error, as the disk does not take it, say."""
@@ -256,19 +275,21 @@ class Download:
             await self._clean_up()
             if self._writer is not None and self._writer.finished:
                 outcome, self.placed = DownloadState.DONE, self._writer.placed
+                self.finished = self.peer.clock.time()
             self._rest(outcome)
 
     async def _fetch_and_finish(self) -> None:
         encoded = await self.peer.in_thread(self._surroundings.load_manifest, self.content_id)
-        if encoded and self._plan is None:
+        if encoded and self.plan is None:
             with suppress(RemoteError):  # a damaged copy is fetched again
-                self._plan = await self.peer.in_thread(self._read_plan, encoded)
+                self.plan = await self.peer.in_thread(self._read_plan, encoded)
+                self.shape = shape_of(self.plan.space)
         self.swarm.start(self._tasks)
-        while self._plan is None:
+        while self.plan is None:
             await self._next_news(self._loop.time() + _TICK)
             self._surroundings.noted(self.content_id)
         self.state = DownloadState.CHECKING
-        scheduler, writer = await self._open(self._plan)
+        scheduler, writer = await self._open(self.plan)
         self.state = DownloadState.RUNNING
         self.readers.attach(scheduler)
         self._ready.set()
@@ -287,20 +308,23 @@ class Download:
         store = await writer.open(self.kept_files())
         scheduler = Scheduler(plan.space, self.peer.rng, have=store.have(), max_in_flight=self._room)
         scheduler.set_priorities(plan.choice.ranges(self.rules))
-        self.scheduler, self._uncommitted = scheduler, 0
+        self.scheduler, self._intake = scheduler, Intake(self, scheduler, writer)
         return scheduler, writer
 
     async def _fetch(self, scheduler: Scheduler, writer: PieceWriter) -> None:
         """Turn until every wanted piece is here: look at the clock, flush, and notice what went wrong."""
         next_tick = committed = self._loop.time()
+        intake = self._intake
+        assert intake is not None
         while not scheduler.done:
             await self._next_news(next_tick)
             now = self._loop.time()
             if now >= next_tick:
-                self._tick(scheduler, now)
+                self.swarm.look(scheduler, now)
+                self._surroundings.noted(self.content_id)
                 next_tick = now + _TICK
-            if self._uncommitted >= COMMIT_BYTES or (self._uncommitted and now - committed >= COMMIT_SECONDS):
-                self._uncommitted, committed = 0, now
+            if intake.uncommitted >= COMMIT_BYTES or (intake.uncommitted and now - committed >= COMMIT_SECONDS):
+                intake.uncommitted, committed = 0, now
                 await writer.commit()
 
     async def _next_news(self, until: float | None) -> None:
@@ -313,17 +337,6 @@ class Download:
         self._more.clear()
         if self.error is not None:
             raise self.error
-
-    def _tick(self, scheduler: Scheduler, now: float) -> None:
-        for link in self.swarm.links():
-            if link.is_braked:
-                link.heard(0)  # it is this side that takes nothing
-        tick = scheduler.tick(now)
-        for peer_id in tick.stalled:
-            self.peer.metrics.count("sources_stalled")
-            self.swarm.drop(peer_id, LinkLostError("it owes pieces and sends nothing"))
-        self.swarm.fill(tick.ready)
-        self._surroundings.noted(self.content_id)
 
     async def _stop(self, resting: DownloadState) -> None:
         """Stop what runs; waiting for that can be cancelled, the stopping cannot."""
@@ -344,7 +357,7 @@ class Download:
             await self._writer.close()
         self.measure()
         self.readers.detach()
-        self.scheduler = None
+        self.scheduler = self._intake = None
 
     def _rest(self, state: DownloadState) -> None:
         self._main = None
@@ -357,44 +370,31 @@ class Download:
 
     # --- inside: small things -----------------------------------------------------------------------------------------
 
+    def _check_open(self) -> None:
+        if self._finishing or self.state in {DownloadState.DONE, DownloadState.CANCELLED}:
+            raise LocalError(f"{self.wanted.target.name} is complete, or given up: there is nothing left to choose")
+
+    def _follow(self, rules: tuple[Rule, ...]) -> None:
+        """Want other files, from now on."""
+        self.rules = rules
+        if self.plan is not None and self.scheduler is not None:
+            for cancel in self.scheduler.set_priorities(self.plan.choice.ranges(rules)):
+                self.swarm.cancel_order(cancel.source, cancel.index)
+            self.swarm.refill()
+            self._more.set()
+        self._changed()
+
     def _changed(self) -> None:
         """Tell those who read it, and those who watch it."""
         self.readers.tell()
         self._surroundings.noted(self.content_id)
-
-    def _written(self, link: SourceLink, index: int, buffer: memoryview, writing: asyncio.Future[bool]) -> None:
-        scheduler = self.scheduler
-        if scheduler is None or writing.cancelled():
-            return
-        error = writing.exception()
-        if error is None and writing.result():
-            self.buffers.give_back(buffer)
-            self._uncommitted += len(buffer)
-            self.peer.table.credit(link.peer_id, bytes_from=len(buffer))
-            for cancel in scheduler.verified(index):
-                self.swarm.cancel_order(cancel.source, cancel.index)
-            self._changed()
-            if scheduler.done or self._uncommitted >= COMMIT_BYTES:
-                self._more.set()
-        else:
-            scheduler.failed(index)
-            if error is None:
-                self._wrong_piece(link, index)
-            else:
-                self.fail(error if isinstance(error, PeerageError) else StoreError(str(error)))
-        self.swarm.refill()
-
-    def _wrong_piece(self, link: SourceLink, index: int) -> None:
-        log.warning("%s sent a wrong piece %d of %s", format_id(link.peer_id), index, self.wanted.target.name)
-        self.peer.metrics.count("wrong_pieces")
-        self.swarm.ban(link.peer_id, ForgedError("it sent a piece that is not the right one"))
 
     def _read_plan(self, encoded: bytes) -> Plan:
         return plan_of(self.content_id, encoded, self.wanted.target.name, self.wanted.only)
 
     def _discard(self) -> None:
         """Remove what is unfinished on the disk; blocks."""
-        encoded = self._plan.encoded if self._plan is not None else self._surroundings.load_manifest(self.content_id)
+        encoded = self.plan.encoded if self.plan is not None else self._surroundings.load_manifest(self.content_id)
         if encoded:
-            plan = self._plan or self._read_plan(encoded)
+            plan = self.plan or self._read_plan(encoded)
             PartialStore.remove(self.wanted.target, plan.space.manifest, self.content_id)

@@ -46,7 +46,7 @@ class Journal:
 
         Raises StoreError when the journal is that of something else.
         """
-        marked = trusted(self._read())
+        marked = trusted(self.read())
         self.close()
         with suppress(FileNotFoundError):
             os.unlink(JOURNAL_NEW, dir_fd=self._folder)
@@ -81,7 +81,8 @@ class Journal:
         write_all(self._handle, memoryview(data), self._end)  # after a failure the next try overwrites the rest
         self._end += len(data)
 
-    def _read(self) -> Bitmap:
+    def read(self) -> Bitmap:
+        """Return the pieces that are marked; raises StoreError when the journal is that of something else."""
         marked = Bitmap(self._pieces)
         try:
             handle = open_below(self._folder, JOURNAL, os.O_RDONLY)

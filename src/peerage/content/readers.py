@@ -37,7 +37,7 @@ class Readers:
         self._refill = refill
         self._positions: set[Position] = set()
         self._scheduler: Scheduler | None = None
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None  # made when somebody asks for it
 
     @contextmanager
     def position(self) -> Iterator[Position]:
@@ -63,11 +63,14 @@ class Readers:
 
     def tell(self) -> None:
         """Wake those who wait: a piece has come, or the download stands otherwise than before."""
-        self._news.set()
-        self._news = asyncio.Event()
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()
 
     def news(self) -> asyncio.Event:
         """Return what is set at the next news; take it before looking, so that nothing is missed."""
+        if self._news is None:
+            self._news = asyncio.Event()
         return self._news
 
     def _urge(self) -> None:

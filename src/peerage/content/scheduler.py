@@ -282,10 +282,6 @@ class Scheduler:
         """Return how far the download is."""
         return self._ledger.progress(self._in_flight_bytes)
 
-    def state_of(self, index: int) -> PieceState:
-        """Return the state of a piece."""
-        return self._ledger.state_of(index)
-
     def states(self) -> bytes:
         """Return the states of all pieces, one byte each (`PieceState`)."""
         return self._ledger.states()
@@ -297,6 +293,11 @@ class Scheduler:
     def verified_since(self, cursor: int) -> tuple[list[int], int]:
         """Return the pieces verified since a cursor (0 at first), and the cursor for the next time."""
         return self._ledger.verified_since(cursor)
+
+    def has(self, source_id: SourceId) -> Bitmap | None:
+        """Return what a source has, as a copy; None when that is everything, or it is none of the sources."""
+        source = self._sources.get(source_id)
+        return source.holder.has.copy() if source is not None and source.holder.has is not None else None
 
     def rates(self, now: float) -> dict[SourceId, float]:
         """Return the speed of each source in bytes a second; 0 where none is known."""

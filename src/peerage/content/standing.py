@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peerage.content.status import DownloadState, DownloadStatus
+from peerage.content.manifest import FolderManifest, PieceSpace
+from peerage.content.status import DownloadState, DownloadStatus, Shape
 
 if TYPE_CHECKING:
     from peerage.content.download import Download
+
+
+def shape_of(space: PieceSpace) -> Shape:
+    """Return what a content consists of."""
+    return Shape(space.file_count, isinstance(space.manifest, FolderManifest))
 
 
 def status_of(download: Download, now: float) -> DownloadStatus:
@@ -32,4 +38,7 @@ def status_of(download: Download, now: float) -> DownloadStatus:
         eta=(wanted - done) / rate if wanted is not None and rate > 0 else None,
         error=str(download.error) if download.error and state is DownloadState.FAILED else "",
         note=swarm.note() if state in {DownloadState.FINDING, DownloadState.RUNNING} else "",
+        terms=download.terms,
+        shape=download.shape,
+        finished=download.finished,
     )

@@ -44,6 +44,22 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     visibility: Visibility = Visibility.LINK  # who may have it from here
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner set for a download: its place in the queue, how urgent it is, its own speed limit (0: none)."""
+
+    place: int = 0  # the lower, the sooner it is begun; the gaps mean nothing
+    level: int = 0  # the higher, the more urgent
+    limit: int = 0  # bytes a second
+    added: float = 0.0  # seconds since 1970
+
+
+class Shape(NamedTuple):
+    """What a content consists of; no files as long as that is not known."""
+
+    files: int = 0
+    folder: bool = False
+
+
 class DownloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A download as a person sees it; sizes in bytes, rates in bytes a second, `eta` in seconds.
 
@@ -63,3 +79,6 @@ class DownloadStatus(msgspec.Struct, frozen=True, kw_only=True):
     eta: float | None
     error: str
     note: str
+    terms: Terms = Terms()
+    shape: Shape = Shape()
+    finished: float | None = None  # seconds since 1970

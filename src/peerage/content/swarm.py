@@ -14,9 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from peerage.content.bitmap import Bitmap
+from peerage.content.scheduler import Scheduler
+from peerage.content.signal import Signal
 from peerage.content.source import Source, SourceLink
 from peerage.content.surroundings import Locate
-from peerage.errors import ForgedError, PeerageError, ProtocolError
+from peerage.errors import ForgedError, LinkLostError, PeerageError, ProtocolError
 from peerage.identity.keys import PeerId, format_id
 from peerage.limits import (
     LOCATE_INTERVAL,
@@ -44,7 +46,8 @@ class Contact:
         self.source = source
         self.link: SourceLink | None = None
         self.failures = 0  # tries in a row that brought nothing
-        self.changed = asyncio.Event()  # there is another address to try
+        self.received = 0  # bytes that were good
+        self.changed = Signal()  # there is another address to try
         self.task: asyncio.Task[None] | None = None
 
 
@@ -70,6 +73,15 @@ class Swarm:
     def attached(self) -> int:
         """How many sources can be asked now."""
         return sum(link.attached for link in self.links())
+
+    def contacts(self) -> list[Contact]:
+        """Return those who may have it, and how it has gone with them."""
+        return list(self._contacts.values())
+
+    def credit(self, peer_id: PeerId, count: int) -> None:
+        """Note good bytes of a source."""
+        if (contact := self._contacts.get(peer_id)) is not None:
+            contact.received += count
 
     def links(self) -> Iterator[SourceLink]:
         """Yield the links there are, up or not."""
@@ -151,6 +163,17 @@ class Swarm:
         link = self.link(peer_id)
         if link is not None:
             link.cancel((index,))
+
+    def look(self, scheduler: Scheduler, now: float) -> None:
+        """Look at the clock: drop who owes and sends nothing, and let others have it."""
+        for link in self.links():
+            if link.is_braked:
+                link.heard(0)  # it is this side that takes nothing
+        tick = scheduler.tick(now)
+        for peer_id in tick.stalled:
+            self._download.peer.metrics.count("sources_stalled")
+            self.drop(peer_id, LinkLostError("it owes pieces and sends nothing"))
+        self.fill(tick.ready)
 
     def note(self) -> str:
         """Say why nothing comes, if nothing can."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,12 @@ class BookEntry(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     error: str = ""
     added: float = 0.0  # seconds since 1970
+    finished: float | None = None  # the same
+    place: int | None = None  # in the queue; None in entries of old, which stand there as they were added
     level: int = 0  # the higher, the sooner it is begun
+    limit: int = 0  # bytes a second, 0 for none
+    file_count: int = 0  # in the content, once that is known
+    folder: bool = False
     sources: tuple[Source, ...] = ()
     done: bool = False
     files: tuple[PlacedFile, ...] = ()
@@ -74,6 +80,11 @@ class TransferBook:
             path = self._path(content, ending)
             with storing(path):
                 path.unlink(missing_ok=True)
+
+    def remove_all(self, contents: Iterable[bytes]) -> None:
+        """Forget several."""
+        for content in contents:
+            self.remove(content)
 
     def save_manifest(self, content: bytes, manifest: bytes) -> None:
         """Keep the manifest of a download."""

@@ -1,14 +1,15 @@
 """All downloads of a node: begun, queued, kept across restarts, and served while they run and after.
 
-Invariant: a content is downloaded once at a time, and no two downloads have one target; at most MAX_ACTIVE_DOWNLOADS
-run, the others wait by level and age. How one download goes is its own business.
+Invariant: a content is downloaded once at a time, and no two downloads have one target; who runs is judged by `turns`,
+who is before whom by `line`. What rests costs nothing but its place in the list: each turn looks at those that run, and
+at what was noted since the last. How one download goes is its own business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +18,22 @@ import msgspec
 from peerage.content.buffers import BufferPool
 from peerage.content.download import Download
 from peerage.content.exchange import ContentExchange
-from peerage.content.finished import FinishedHolding
-from peerage.content.holding import Holding, HoldingCache
+from peerage.content.holding import Holding
+from peerage.content.line import Where
 from peerage.content.messages import HavePieces, Queued, Unqueued
+from peerage.content.noting import Noting, entry_of, fresh_entry, taken_up
+from peerage.content.picker import Priority
 from peerage.content.rate import RateLimit
-from peerage.content.reader import SharedFiles
+from peerage.content.resting import Inside, inside_at_rest
+from peerage.content.roster import Roster
+from peerage.content.serving import Serving
 from peerage.content.source import Source, SourceLink
-from peerage.content.status import ENDED, Amount, DownloadState, Wanted
+from peerage.content.starting import Starting
+from peerage.content.status import ENDED, DownloadState, Terms, Wanted
 from peerage.content.surroundings import Locate, Surroundings
-from peerage.content.transfer_book import BookEntry, TransferBook
+from peerage.content.transfer_book import TransferBook
 from peerage.errors import LimitError, LocalError, RefusedError, StoreError
-from peerage.limits import MAX_ACTIVE_DOWNLOADS, MAX_DOWNLOADS, MAX_IN_FLIGHT, MIB
+from peerage.limits import MAX_DOWNLOADS
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Handler
 from peerage.peer.service import Service
@@ -39,8 +45,6 @@ log = logging.getLogger("peerage.content")
 _DONE: Final = DownloadState.DONE
 _TURN: Final = 0.25  # seconds between two looks at what has ended
 _NOTE_INTERVAL: Final = 10.0  # seconds between two notes of how running downloads stand
-_LEAST_ROOM: Final = MIB  # bytes in flight of a download, however slow it is to be
-_SLOW_SECONDS: Final = 4  # of a speed limit's worth are in flight, so that few sources do not wait for many
 
 
 async def locate_nowhere(_content: bytes) -> AsyncIterator[Source]:
@@ -61,11 +65,11 @@ class Transfers(Service):
         self._exchange = exchange
         self._book = TransferBook(folder)
         self._locate = locate
-        self._downloads: dict[bytes, Download] = {}
-        self._entries: dict[bytes, BookEntry] = {}
-        self._reader = SharedFiles()
-        self._finished = HoldingCache()
+        self._roster = Roster()
+        self._starting = Starting(self._roster, self.rate)
+        self._due: dict[bytes, None] = {}  # to be written down soon
         self._next_notes = 0.0
+        self.served = Serving(self._roster, self._book)
 
     # --- service ------------------------------------------------------------------------------------------------
 
@@ -89,8 +93,13 @@ class Transfers(Service):
             changed=self._serve_anew,
             noted=self._noted,
         )
+        self._noting = Noting(self.peer, self._roster, self._book)
         for entry in await self.peer.in_thread(self._book.load):
-            self._take_up(entry)
+            target, visibility = Path(entry.target), entry.visibility
+            wanted = Wanted(
+                content=entry.content, target=target, only=entry.only, size=entry.size, visibility=visibility
+            )
+            self._roster.put(taken_up(entry, wanted, self._surroundings), entry)
         self._exchange.finders.append(self.find)
         self._exchange.listeners.append(self._heard_want)
 
@@ -98,10 +107,10 @@ class Transfers(Service):
         """Stop all downloads in order; what they have is kept."""
         self._exchange.finders.remove(self.find)
         self._exchange.listeners.remove(self._heard_want)
-        await asyncio.gather(*(download.close() for download in self._downloads.values()))
-        for content in self._downloads:
-            await self._note(content)
-        self._reader.close()
+        await asyncio.gather(*(download.close() for download in list(self._roster.running.values())))
+        for content in self._roster.downloads:
+            await self._noting.note(content)
+        self.served.close()
 
     # --- for people ---------------------------------------------------------------------------------------------
 
@@ -111,7 +120,7 @@ class Transfers(Service):
         Raises LocalError when the content or the target is taken by another download, LimitError when there are too
         many, StoreError when it cannot be noted.
         """
-        download = self._downloads.get(wanted.content)
+        download = self._roster.downloads.get(wanted.content)
         if download is None or download.state in ENDED:
             download = await self._begin(wanted, (*sources, *(download.swarm.sources if download else ())), level)
         elif (download.wanted.target, download.wanted.only) != (wanted.target, wanted.only):
@@ -122,31 +131,33 @@ class Transfers(Service):
 
     def all(self) -> list[Download]:
         """Return every listed download, the oldest first."""
-        return list(self._downloads.values())
+        return list(self._roster.downloads.values())
 
     def get(self, content: bytes) -> Download:
         """Return one download; raises LocalError when there is none."""
-        download = self._downloads.get(content)
-        if download is None:
-            raise LocalError("no such download; see: peerage transfers")
-        return download
+        return self._roster.get(content)
 
     def listed(self, content: bytes) -> Download | None:
         """Return one download, None when there is none."""
-        return self._downloads.get(content)
+        return self._roster.downloads.get(content)
+
+    @property
+    def unfinished(self) -> int:
+        """How many have not ended."""
+        return self._roster.unfinished
 
     async def pause(self, content: bytes) -> None:
         """Stop one, and keep what it has."""
         await self.get(content).pause()
         await self._note(content)
-        self._begin_waiting()
+        self._starting.begin()
 
     async def resume(self, content: bytes) -> None:
         """Go on with one that was paused or failed."""
         download = self.get(content)
         if download.state in {DownloadState.PAUSED, DownloadState.FAILED}:
             download.enqueue()
-            self._begin_waiting()
+            self._starting.begin()
             await self._note(content)
 
     async def cancel(self, content: bytes) -> None:
@@ -158,54 +169,98 @@ class Transfers(Service):
         try:
             await download.cancel()
         finally:
-            if self._downloads.get(content) is download:
-                del self._downloads[content], self._entries[content]
-                self._noted(content)
-                self._exchange.forget([content])
-                self._begin_waiting()
-                await self.peer.in_thread(self._book.remove, content)
+            if self._roster.downloads.get(content) is download:
+                await self._forget([content])
+                self._starting.begin()
+
+    async def forget(self, content: bytes) -> None:
+        """Take one that has ended off the list; whatever there is of it on the disk stays."""
+        download = self.get(content)
+        if download.state not in ENDED:
+            raise LocalError(f"{download.wanted.target.name} has not ended; cancel it first")
+        await self._forget([content])
+
+    async def forget_finished(self) -> int:
+        """Take all that are complete off the list; returns how many they were."""
+        done = [content for content, each in self._roster.downloads.items() if each.state is _DONE]
+        await self._forget(done)
+        return len(done)
+
+    async def look_inside(self, content: bytes) -> Inside | None:
+        """Return the files and pieces of a download, also of one that rests; None while they are not known."""
+        download = self.get(content)
+        if download.scheduler is not None and download.plan is not None:
+            return Inside(download.plan, download.rules, download.scheduler.states())
+        encoded = await self.peer.in_thread(self._book.manifest, content)
+        if not encoded:
+            return None
+        return await self.peer.in_thread(inside_at_rest, encoded, download.wanted, download.rules, download.state)
+
+    # --- the owner's order ------------------------------------------------------------------------------------------
+
+    @property
+    def at_once(self) -> int:
+        """How many run at once, 0: as many as MAX_ACTIVE_DOWNLOADS; the others wait in line."""
+        return self._starting.at_once
+
+    @at_once.setter
+    def at_once(self, count: int) -> None:
+        self._starting.at_once = count
+
+    async def move(self, content: bytes, where: Where) -> None:
+        """Let one stand elsewhere in line; what runs out of turn then waits. Raises LocalError for a finished one."""
+        self.get(content)
+        changed = self._roster.line.move(content, where)
+        self._roster.place(changed)
+        await self._reorder(content, changed)
 
     def set_level(self, content: bytes, level: int) -> None:
-        """Let one begin sooner (higher) or later."""
-        self.get(content)
-        self._entries[content] = msgspec.structs.replace(self._entries[content], level=level)
-        self._begin_waiting()
+        """Let one begin sooner (higher) or later, behind those of its level; raises LocalError for a finished one."""
+        download = self.get(content)
+        if content not in self._roster.line:
+            raise LocalError(f"{download.wanted.target.name} is complete, so nothing of it can come sooner")
+        download.set_terms(msgspec.structs.replace(download.terms, level=level))
+        self._due.update(dict.fromkeys(self._roster.join(content, level)))
+        self._starting.reorder()
+        self._starting.begin()
+
+    def set_limit(self, content: bytes, limit: int) -> None:
+        """Limit the speed of one, in bytes a second; 0 is no limit but that of all."""
+        download = self.get(content)
+        download.set_terms(msgspec.structs.replace(download.terms, limit=limit))
+        self._due[content] = None
+        self._starting.share_room()
+
+    async def set_levels(self, content: bytes, changes: Mapping[int, Priority]) -> None:
+        """Fetch files of one, by their numbers, sooner, later or not at all; raises LocalError when that cannot be."""
+        inside = await self.look_inside(content)
+        if inside is None:
+            raise LocalError("it is not known yet what it consists of; wait until somebody was found")
+        self.get(content).set_levels(inside.plan, changes)
+        await self._note(content)
 
     def set_limits(self, down: int, up: int) -> None:
         """Limit the speed of all downloads and uploads, in bytes a second; 0 is no limit."""
         now = asyncio.get_running_loop().time()
         self.rate.change(down, now)
         self._exchange.rate.change(up, now)
-        self._share_room()
+        self._starting.share_room()
 
     # --- for the exchange -----------------------------------------------------------------------------------------
 
     async def find(self, content: bytes) -> Holding | None:
         """Return what can be served of a content that is being, or was, downloaded."""
-        download = self._downloads.get(content)
-        running = download.holding() if download is not None else None
-        entry = self._entries.get(content)
-        files = (download.placed if download is not None else ()) or (entry.files if entry is not None else ())
-        if running is not None or entry is None or not files or download is None or download.state is not _DONE:
-            return running
-        known = self._finished.get(content, files)
-        if known is not None:
-            return known
-        manifest = await self.peer.in_thread(self._book.manifest, content)
-        if not manifest:
-            return None
-        place = (content, manifest, files, self._reader, entry.visibility)
-        made = await self.peer.in_thread(FinishedHolding, *place)
-        self._finished.put(content, files, made)
-        return made
+        return await self.served.find(self.peer, content)
 
     def holds(self, content: bytes) -> bool:
         """Say whether some of a content can be had from here because it is, or was, downloaded."""
-        download = self._downloads.get(content)
-        entry = self._entries.get(content)
-        return (download is not None and download.holding() is not None) or (entry is not None and entry.done)
+        return content in self.served
 
     def _noted(self, content: bytes) -> None:
+        self._roster.noted(content)
+        download = self._roster.downloads.get(content)
+        if download is not None and download.state in ENDED and not download.is_active:
+            self._due[content] = None
         for watcher in self.watchers:
             watcher(content)
 
@@ -217,15 +272,15 @@ class Transfers(Service):
 
     def _heard_want(self, connection: PeerConnection, content: bytes) -> None:
         """Somebody else wants what is being downloaded here: so it will have some of it, too."""
-        download = self._downloads.get(content)
+        download = self._roster.running.get(content)
         known = self.peer.table.get(connection.peer_id)
-        if download is not None and download.is_active and known is not None and known.addresses:
+        if download is not None and known is not None and known.addresses:
             download.add_source(Source(connection.peer_id, known.addresses))
 
     # --- what sources say -----------------------------------------------------------------------------------------
 
     def _on_have(self, connection: PeerConnection, message: HavePieces) -> None:
-        download = self._downloads.get(message.content)
+        download = self._roster.running.get(message.content)
         link = download.swarm.link(connection.peer_id) if download else None
         if link is not None and link.connection is connection:
             link.gained(message.indices)
@@ -237,7 +292,7 @@ class Transfers(Service):
         self._source_link(connection).unqueued()
 
     def _source_link(self, connection: PeerConnection) -> SourceLink:
-        for download in self._downloads.values():
+        for download in self._roster.running.values():
             link = download.swarm.link(connection.peer_id)
             if link is not None and link.connection is connection:
                 return link
@@ -247,120 +302,57 @@ class Transfers(Service):
 
     async def _begin(self, wanted: Wanted, sources: Sequence[Source], level: int) -> Download:
         """List a new download, in the place of an ended one of the same content."""
-        if any(each.wanted.target == wanted.target and each.state not in ENDED for each in self._downloads.values()):
+        if self._roster.takes(wanted.target):
             raise LocalError(f"another download goes to {wanted.target} already; choose another folder")
-        if wanted.content not in self._downloads and len(self._downloads) >= MAX_DOWNLOADS:
+        if wanted.content not in self._roster.downloads and len(self._roster.downloads) >= MAX_DOWNLOADS:
             raise LimitError("MAX_DOWNLOADS", "ours", f"{MAX_DOWNLOADS} downloads are listed; remove finished ones")
-        download = self._downloads[wanted.content] = Download(wanted, self._surroundings)
-        self._noted(wanted.content)
+        now = self.peer.clock.time()
+        download = Download(wanted, self._surroundings, terms=Terms(level=level, added=now))
         for source in sources:
             download.add_source(source)
-        entry = self._entries[wanted.content] = BookEntry(
-            content=wanted.content,
-            target=str(wanted.target),
-            only=wanted.only,
-            size=wanted.size,
-            visibility=wanted.visibility,
-            added=self.peer.clock.time(),
-            level=level,
-            sources=download.swarm.sources,
-        )
+        self._roster.put(download, fresh_entry(wanted, now, level, download.swarm.sources))
+        entry = entry_of(download, self._roster.entries[wanted.content])
+        self._roster.entries[wanted.content] = entry
+        self._noted(wanted.content)
         try:
             await self.peer.in_thread(self._book.save, entry)
         except StoreError:
-            if self._downloads.get(wanted.content) is download:
-                del self._downloads[wanted.content], self._entries[wanted.content]
+            if self._roster.downloads.get(wanted.content) is download:
+                self._roster.remove(wanted.content)
                 self._noted(wanted.content)
             raise
-        self._begin_waiting()
+        self._starting.begin()
         return download
 
-    def _take_up(self, entry: BookEntry) -> None:
-        target, visibility = Path(entry.target), entry.visibility
-        wanted = Wanted(content=entry.content, target=target, only=entry.only, size=entry.size, visibility=visibility)
-        download = Download(wanted, self._surroundings, entry.rules)
-        download.amount = Amount(entry.wanted if entry.wanted is not None else entry.size, entry.got)
-        for source in entry.sources:
-            download.add_source(source)
-        if entry.done:
-            download.restore(DownloadState.DONE)
-        elif entry.error:
-            download.restore(DownloadState.FAILED, StoreError(entry.error))
-        elif entry.paused:
-            download.restore(DownloadState.PAUSED)
-        self._downloads[entry.content] = download
-        self._entries[entry.content] = entry
-
-    def _begin_waiting(self) -> None:
-        """Start downloads while there is room, the most urgent first."""
-        active = sum(download.is_active for download in self._downloads.values())
-        waiting = [
-            each for each in self._downloads.values() if each.state is DownloadState.QUEUED and not each.is_active
-        ]
-        waiting.sort(key=lambda each: -self._entries[each.content_id].level)
-        for download in waiting[: max(0, MAX_ACTIVE_DOWNLOADS - active)]:
-            try:
-                download.start()
-            except LimitError as error:
-                log.info("%s waits: %s", download.wanted.target.name, error)
-        self._share_room()
-
-    def _share_room(self) -> None:
-        """Divide the memory for pieces in flight among the downloads that run."""
-        active = [download for download in self._downloads.values() if download.is_active]
-        room = MAX_IN_FLIGHT // max(len(active), 1)
-        if self.rate.rate:
-            room = min(room, max(_SLOW_SECONDS * self.rate.rate // max(len(active), 1), _LEAST_ROOM))
-        for download in active:
-            download.set_room(room)
+    async def _reorder(self, content: bytes, changed: Sequence[bytes]) -> None:
+        """Let the new order be used, and write it down: at once for the one that was meant."""
+        self._due.update(dict.fromkeys(changed))
+        self._starting.reorder()
+        self._starting.begin()
+        await self._note(content)
 
     # --- the book -------------------------------------------------------------------------------------------------
 
     async def _turn(self) -> None:
-        """Note downloads that have ended since the last look, now and then the others too, and begin what waits."""
+        """Write down what has changed since the last turn, and now and then what runs; let whose turn it is begin."""
         now = asyncio.get_running_loop().time()
-        all_of_them = now >= self._next_notes
-        if all_of_them:
+        due, self._due = self._due, {}
+        if now >= self._next_notes:
             self._next_notes = now + _NOTE_INTERVAL
-        for content, download in list(self._downloads.items()):
-            entry = self._entries[content]
-            ended = download.state in ENDED and not download.is_active and not entry.done and not entry.error
-            if ended or (all_of_them and download.is_active):
-                await self._note(content)
-        self._begin_waiting()
+            due |= dict.fromkeys(self._roster.running)
+        for content in due:
+            await self._note(content)
+        for content in await self._starting.stop_some():
+            await self._note(content)
+        self._starting.begin()
 
     async def _note(self, content: bytes) -> None:
-        """Write down how a download stands."""
-        download, entry = self._downloads.get(content), self._entries.get(content)
-        if download is None or entry is None:
-            return
-        noted = _entry_of(download, entry)
-        if noted == entry:
-            return
-        self._entries[content] = noted
-        try:
-            await self.peer.in_thread(self._book.save, noted)
-        except StoreError as error:
-            log.warning("how %s stands could not be noted: %s", download.wanted.target.name, error)
-        if content not in self._entries:  # it was cancelled meanwhile
-            await self.peer.in_thread(self._book.remove, content)
-        if noted.done and not entry.done:
+        if await self._noting.note(content):
             self._serve_anew(content)
 
-
-def _entry_of(download: Download, entry: BookEntry) -> BookEntry:
-    """Return what is to be kept of a download."""
-    resting = not download.is_active
-    amount = download.measure() if resting else Amount(entry.wanted, entry.got)
-    return msgspec.structs.replace(
-        entry,
-        size=download.space.size if download.space is not None else entry.size,
-        rules=download.rules,
-        wanted=amount.wanted,
-        got=amount.done,
-        paused=download.state is DownloadState.PAUSED,
-        error=str(download.error) if download.state is DownloadState.FAILED else "",
-        sources=download.swarm.sources,
-        done=download.state is DownloadState.DONE,
-        files=download.placed or entry.files,
-    )
+    async def _forget(self, contents: Sequence[bytes]) -> None:
+        for content in contents:
+            self._roster.remove(content)
+            self._noted(content)
+        self._exchange.forget(contents)
+        await self.peer.in_thread(self._book.remove_all, contents)

@@ -171,7 +171,7 @@ def test_a_source_that_refuses_a_piece_is_not_asked_for_it_again():
     machine.add_source(A)
     assert sorted(indices(machine.next_requests(A, 0.0))) == [0, 1]
     machine.source_lacks(A, 1)
-    assert machine.state_of(1) is PieceState.MISSING
+    assert machine.states()[1] == PieceState.MISSING
     assert machine.next_requests(A, 0.0) == []
     machine.add_source(B)
     assert indices(machine.next_requests(B, 0.0)) == [1]
@@ -183,7 +183,7 @@ def test_chosen_files_and_priorities():
     ranges = [PieceRange(10, 14, Priority.NORMAL), PieceRange(13, 14, Priority.HIGH), PieceRange(20, 21, Priority.LOW)]
     assert machine.set_priorities(ranges, Priority.SKIP) == []
     assert machine.progress_now().wanted_bytes == 5 * 256 * KIB
-    assert machine.state_of(0) is PieceState.UNWANTED
+    assert machine.states()[0] == PieceState.UNWANTED
     assert indices(machine.next_requests(A, 0.0)) == [13, 10, 11, 12, 20]
     cancels = machine.set_priorities([PieceRange(20, 21, Priority.LOW)], Priority.SKIP)
     assert sorted(cancel.index for cancel in cancels) == [10, 11, 12, 13]
@@ -306,7 +306,7 @@ def test_a_wrong_piece_is_asked_of_another():
     assert indices(machine.next_requests(A, 0.0)) == [0]
     assert machine.received(A, 0, 1.0)
     machine.failed(0)
-    assert machine.state_of(0) is PieceState.MISSING
+    assert machine.states()[0] == PieceState.MISSING
     assert machine.remove_source(A) == []
     machine.add_source(B)
     assert indices(machine.next_requests(B, 1.0)) == [0]
@@ -328,7 +328,7 @@ def test_what_nobody_asked_for_is_thrown_away():
     assert not machine.received(A, 1, 0.0)
     assert not machine.received(A, 99, 0.0)
     assert not machine.received(B, 0, 0.0)
-    assert machine.state_of(1) is PieceState.MISSING
+    assert machine.states()[1] == PieceState.MISSING
 
 
 def test_a_source_that_sends_nothing_is_reported_once():
@@ -587,7 +587,7 @@ class Swarm(RuleBasedStateMachine):
         progress = self.machine.progress_now()
         in_flight = set(self.checking).union(*self.owed.values())
         for index in range(self.space.count):
-            state = self.machine.state_of(index)
+            state = PieceState(self.machine.states()[index])
             assert (state is PieceState.HAVE) == (index in self.verified)
             assert (state is PieceState.IN_FLIGHT) == (index in in_flight)
         assert (progress.have, progress.in_flight) == (len(self.verified), len(in_flight))

@@ -761,7 +761,7 @@ async def test_a_limit_on_what_comes_in_holds(stage, sources):
     download = await leech.get(what, *seeds)
     for seconds in (10, 15, 20):
         await asyncio.sleep(began + seconds - stage.now)
-        came = download.rate.total
+        came = leech.transfers.rate.total
         allowed = rate * seconds + rate / 2
         assert came < allowed + sources * PIECE
         assert came > allowed - sources * PIECE - 2 * rate
