@@ -63,11 +63,10 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much the daemon writes to its log file, in which form, and whether to standard error, too."""
+    """How much the daemon writes to its log file, in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
-    stderr: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -177,8 +176,6 @@ TEMPLATE: Final = f"""\
 # level = "info"
 # "text" for people; "json" for programs: one object a line.
 # format = "text"
-# Write it to standard error, too, for a journal or a container.
-# stderr = false
 """
 
 

@@ -26,7 +26,7 @@ from peerage.limits import LOGS_KEPT, MAX_LOG_CHARS, MIB
 
 _MAX_BYTES: Final = 4 * MIB
 _KEPT: Final = 3
-_CHATTY: Final = ("uvicorn.error", "watchfiles", "zeroconf")  # libraries whose everyday news nobody needs
+_CHATTY: Final = ("httpx", "uvicorn.error", "watchfiles", "zeroconf")  # libraries whose everyday news nobody needs
 _FORMAT: Final = logging.Formatter()  # only to write out tracebacks
 _FORMS: Final[dict[str, Callable[[LogLine], str]]] = {"text": as_text, "json": as_json}
 
@@ -73,34 +73,22 @@ class _PrivateFile(RotatingFileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
-class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]  # the class is no generic at run time
-    """Standard error, for a journal or a container; quiet unless it is wanted."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-        self.wanted = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, if it is wanted."""
-        if self.wanted:
-            super().emit(record)
-
-
 @contextmanager
-def logging_to(path: Path, settings: LogSettings) -> Iterator[RecentLines]:
+def logging_to(path: Path, settings: LogSettings, *, also_stderr: bool = False) -> Iterator[RecentLines]:
     """Write what this process logs to a file for the duration of the block, and give the last lines of it.
 
-    Raises ConfigError when that cannot be.
+    `also_stderr`: to standard error, too, for a journal or a container. Raises ConfigError when that cannot be.
     """
     try:
         file = _PrivateFile(path, maxBytes=_MAX_BYTES, backupCount=_KEPT)
     except OSError as error:
         raise ConfigError(f"cannot write the log {path}: {error.strerror}") from error
     root, recent = logging.getLogger(), RecentLines()
+    standard = [logging.StreamHandler(sys.stderr)] if also_stderr else []
     with ExitStack() as stack:
         stack.callback(file.close)
         stack.callback(root.setLevel, root.level)
-        for handler in (file, _StandardError(), recent):
+        for handler in (file, recent, *standard):
             root.addHandler(handler)
             stack.callback(root.removeHandler, handler)
             handler.setFormatter(_Formatter(settings.format))
@@ -117,8 +105,6 @@ def adjust(settings: LogSettings) -> None:
     for handler in root.handlers:
         if isinstance(handler.formatter, _Formatter):
             handler.formatter.form = settings.format
-        if isinstance(handler, _StandardError):
-            handler.wanted = settings.stderr
 
 
 def read_log(path: Path, count: int, level: str = "debug") -> list[LogLine]:

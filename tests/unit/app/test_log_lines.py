@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def test_standard_error_hears_it_only_when_wanted(tmp_path: Path, capsys: pytest
     log = logging.getLogger("peerage.test")
     with logging_to(tmp_path / "log", LogSettings()):
         log.warning("quiet")
-        adjust(LogSettings(stderr=True, format="json"))
+    with logging_to(tmp_path / "log", LogSettings(), also_stderr=True):
+        adjust(LogSettings(format="json"))
         log.warning("loud")
-    log.warning("after")
-    assert '"message":"loud"' in capsys.readouterr().err.split("\n")[0]
+    said = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["message"] for line in said] == ["loud"]
+    assert "httpx" not in {line.logger for line in read_log(tmp_path / "log", 10)}

@@ -13,8 +13,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import msgspec
-
 from peerage.app.daemon import temporary
 from peerage.app.home import Home
 from peerage.app.logs import logging_to
@@ -46,8 +44,7 @@ def temporary_node(home: Home) -> Iterator[str]:
 def _run(home: Home, up: Future[_Running], over: Future[None]) -> None:
     try:
         home.create()
-        quiet = msgspec.structs.replace(home.config().log, stderr=False)  # there, the command speaks
-        with logging_to(home.log_file, quiet):
+        with logging_to(home.log_file, home.config().log):
             asyncio.run(_serve(home, up))
     except BaseException as error:  # noqa: BLE001  # it is raised again in the thread that waits for it
         (over if up.done() else up).set_exception(error)
