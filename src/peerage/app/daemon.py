@@ -42,6 +42,7 @@ class DaemonOptions(msgspec.Struct, frozen=True, kw_only=True):
     home: Home
     config: Config
     network: Network | None = None  # made from a secret that is in no file; None: what the configuration says
+    log_to_stderr: bool = False
 
 
 def run(options: DaemonOptions, ready: Ready) -> None:
@@ -82,7 +83,7 @@ async def _serve(options: DaemonOptions, ready: Ready) -> None:
     signals = Signals(control)
     config = options.config
     options.home.create()
-    with logging_to(options.home.log_file, config.log) as recent:
+    with logging_to(options.home.log_file, config.log, also_stderr=options.log_to_stderr) as recent:
         async with (
             manager.watched(),
             Node.open(options.home, config=config, network=options.network) as node,

@@ -76,6 +76,9 @@ def up(  # each one is an option
     serve_index: ServeIndexOption = False,
     index: IndexOption = None,
     detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
+    log_to_stderr: Annotated[
+        bool, typer.Option("--log-to-stderr", help="Write the log there, too: for a journal or a container.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start this node and let it run until Ctrl-C, or in the background with --detach."""
@@ -87,7 +90,7 @@ def up(  # each one is an option
         flags["secret_file"] = absolute(secret_file) if secret_file and str(secret_file) != _ASK else ""
     config = _with_flags(command.home.config(), flags)
     asked = _asked_for(network) if str(secret_file) == _ASK else None
-    options = DaemonOptions(home=command.home, config=config, network=asked)
+    options = DaemonOptions(home=command.home, config=config, network=asked, log_to_stderr=log_to_stderr)
     if detached:
         _tell(command, detach(options), detached=True)
         return
