@@ -1,7 +1,7 @@
 // The one connection over which changes come. It is closed while nobody looks at the page for a while: a browser has
 // only six connections to a node, and a page in the background should cost nothing.
 
-import { connection, EVENTS, load, take } from "./store.js";
+import { connection, EVENTS, load, status, take } from "./store.js";
 
 const REST_AFTER = 60_000; // milliseconds hidden
 const KINDS = "transfers,peers,shares,wishes,notices,statistics";
@@ -44,9 +44,11 @@ export function stop() {
 }
 
 async function reload() {
+  const before = status.value?.version;
   try {
     await load();
     connection.value = "live";
+    if (before && before !== status.value.version) location.reload(); // the node was updated, and the page with it
   } catch {
     connection.value = "lost";
   }

@@ -84,12 +84,11 @@ function Place() {
       <dt>${t("network.id")}</dt><dd class="mono">${now.peer_id}</dd>
       <dt>${t("network.at")}</dt><dd>${now.addresses.length ? now.addresses.join(", ") : t("network.nowhere")}</dd>
       <dt>${t("network.dialled")}</dt><dd><${Badge} kind=${dialled}>${t(`network.dialled.${now.reachable}`)}</${Badge}></dd>
-      <dt>${t("network.role")}</dt><dd>${now.role}</dd>
     </dl>
     <h3>${t("network.ways")}</h3>
     <ul class="ways">
       ${now.overlays.map(
-        (way) => html`<li><div class="row spread"><span>${t(`search.stage.${way.name}`)}</span><${Badge} kind=${way.serves ? "accent" : ""}>${way.role}</${Badge}></div>
+        (way) => html`<li><div class="row spread"><span>${t(`search.stage.${way.name}`)}</span><${Badge} kind=${way.serves ? "accent" : ""}>${t(`network.is.${way.role}`)}</${Badge}></div>
           <p class="small quiet">${[t("peers", { n: way.peers }), way.about].filter(Boolean).join(" · ")}</p></li>`,
       )}
     </ul>

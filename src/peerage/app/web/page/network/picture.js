@@ -1,13 +1,13 @@
 // The neighbourhood as a picture: this node in the middle, those it is linked to around it, each line as thick as what
 // goes over it now. It shows what this node knows: its own links, not those between others.
 
-import { html } from "../core/view.js";
+import { html, useEffect, useState } from "../core/view.js";
 import { speed } from "../core/format.js";
 import { t } from "../core/words.js";
 
 const MOST = 48; // a ring of more is no picture any more
-const WIDTH = 640;
-const HEIGHT = 420;
+const WIDE = { width: 640, height: 420 };
+const NARROW = { width: 360, height: 340 };
 const ROLES = ["supernode", "index", "leaf", "neighbour", "dht"]; // the weightiest first: it is the one that is shown
 
 export const roleOf = (peer) => ROLES.find((role) => peer.roles?.includes(role)) ?? "other";
@@ -15,12 +15,14 @@ const nameOf = (peer) => peer.name || peer.peer_id.slice(0, 6);
 
 export function Picture({ peers, onOpen }) {
   const shown = [...peers].sort((a, b) => ROLES.indexOf(roleOf(a)) - ROLES.indexOf(roleOf(b)) || (a.peer_id < b.peer_id ? -1 : 1)).slice(0, MOST);
-  const places = shown.map((peer, at) => placeOf(at, shown.length));
+  const { width, height } = useNarrow() ? NARROW : WIDE;
+  const middle = { x: width / 2, y: height / 2 };
+  const places = shown.map((peer, at) => placeOf(at, shown.length, middle));
   return html`<figure>
-    <svg class="near" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label=${t("network.picture", { n: peers.length })}>
-      ${shown.map((peer, at) => html`<${Line} key=${`line-${peer.peer_id}`} peer=${peer} place=${places[at]} />`)}
-      <circle class="self" cx=${WIDTH / 2} cy=${HEIGHT / 2} r="22" />
-      <text class="self-name" x=${WIDTH / 2} y=${HEIGHT / 2 + 5}>${t("network.you")}</text>
+    <svg class="near" viewBox=${`0 0 ${width} ${height}`} role="group" aria-label=${t("network.picture", { n: peers.length })}>
+      ${shown.map((peer, at) => html`<${Line} key=${`line-${peer.peer_id}`} peer=${peer} place=${places[at]} middle=${middle} />`)}
+      <circle class="self" cx=${middle.x} cy=${middle.y} r="22" />
+      <text class="self-name" x=${middle.x} y=${middle.y + 5}>${t("network.you")}</text>
       ${shown.map((peer, at) => html`<${Node} key=${peer.peer_id} peer=${peer} place=${places[at]} onOpen=${onOpen} crowded=${shown.length > 20} />`)}
     </svg>
     <figcaption class="row wrap small">
@@ -31,23 +33,35 @@ export function Picture({ peers, onOpen }) {
   </figure>`;
 }
 
+const narrow = matchMedia("(max-width: 639px)");
+
+function useNarrow() {
+  const [is, setIs] = useState(narrow.matches);
+  useEffect(() => {
+    const changed = () => setIs(narrow.matches);
+    narrow.addEventListener("change", changed);
+    return () => narrow.removeEventListener("change", changed);
+  }, []);
+  return is;
+}
+
 /** One ring up to 16, then two, the inner one for the weightier half. */
-function placeOf(at, all) {
+function placeOf(at, all, middle) {
   const rings = all > 16 ? 2 : 1;
   const inner = rings === 2 ? Math.floor(all * 0.38) : 0;
   const first = rings === 2 && at < inner;
   const [place, many] = first ? [at, inner] : [at - inner, all - inner];
   const reach = first ? 0.55 : 1;
   const angle = (2 * Math.PI * place) / many - Math.PI / 2 + (first ? Math.PI / many : 0);
-  return { x: WIDTH / 2 + Math.cos(angle) * (WIDTH / 2 - 64) * reach, y: HEIGHT / 2 + Math.sin(angle) * (HEIGHT / 2 - 48) * reach };
+  return { x: middle.x + Math.cos(angle) * (middle.x - 52) * reach, y: middle.y + Math.sin(angle) * (middle.y - 48) * reach };
 }
 
-function Line({ peer, place }) {
+function Line({ peer, place, middle }) {
   const down = peer.rate_down ?? 0;
   const up = peer.rate_up ?? 0;
   const thick = 1.5 + Math.min(6, Math.log10(1 + (down + up) / 1000) * 1.6);
   const kind = down + up < 500 ? "idle" : down >= up ? "down" : "up";
-  return html`<line class=${`link ${kind}`} x1=${WIDTH / 2} y1=${HEIGHT / 2} x2=${place.x} y2=${place.y} stroke-width=${thick} />`;
+  return html`<line class=${`link ${kind}`} x1=${middle.x} y1=${middle.y} x2=${place.x} y2=${place.y} stroke-width=${thick} />`;
 }
 
 function Node({ peer, place, onOpen, crowded }) {

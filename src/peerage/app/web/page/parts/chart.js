@@ -68,7 +68,7 @@ function options(box) {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     scales: { y: { range: (_, _low, high) => [0, Math.max(high * 1.1, 10_000)] } },
     series: [
       {},
@@ -76,10 +76,13 @@ function options(box) {
       { stroke: up, width: 2, points: { show: false } },
     ],
     axes: [
-      { ...axis, grid: { show: false }, values: (_, times) => times.map((time) => clockTime(time)), space: 90 },
+      { ...axis, grid: { show: false }, size: 28, splits: marks, values: (plot, times) => times.map((time) => before(plot.scales.x.max - time)) },
       { ...axis, grid: { stroke: line, width: 1 }, values: (_, rates) => rates.map((rate) => (rate ? speed(rate) : "0")), size: 78, space: 40 },
     ],
   };
 }
 
-const clockTime = (time) => new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+/** A mark for each whole minute before now. */
+const marks = (plot) => [3, 2, 1, 0].map((minutes) => plot.scales.x.max - 60 * minutes);
+
+const before = (seconds) => (seconds < 1 ? t("chart.now") : `−${t("time.minutes", { n: Math.round(seconds / 60) })}`);

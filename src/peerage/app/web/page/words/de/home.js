@@ -10,6 +10,7 @@ export default {
   "home.more": { one: "{n} weiterer", other: "{n} weitere" },
 
   "chart.label": "Geschwindigkeiten der letzten drei Minuten: jetzt {down} herunter, {up} hinauf",
+  "chart.now": "jetzt",
   "chart.down": "Herunter",
   "chart.up": "Hinauf",
 

@@ -10,6 +10,7 @@ export default {
   "home.more": { one: "{n} more", other: "{n} more" },
 
   "chart.label": "Speeds of the last three minutes: now {down} down, {up} up",
+  "chart.now": "now",
   "chart.down": "Down",
   "chart.up": "Up",
 
