@@ -58,6 +58,7 @@ _MODULES: Final = {
     "demo": "demo",
     "lab": "lab",
     "completion": "completion",
+    "manual": "manual",
 }
 """Every command and the module that holds it, as a function of the same name, in the order of the help."""
 _SETTINGS: Final = {"search": {"ignore_unknown_options": True}}  # -word leaves hits out, it is no option
