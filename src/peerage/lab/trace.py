@@ -15,7 +15,8 @@ from blake3 import blake3
 from peerage.transport.byte_queue import Data
 from peerage.transport.memory_link import MemoryLink
 
-_HEAD: Final = struct.Struct("!dHHL")
+_HEAD: Final = struct.Struct("!dL")
+_PORTS: Final = struct.Struct("!HH")
 _BATCH: Final = 256 * 1024  # bytes that are hashed together: many small ones cost four times as much
 
 
@@ -26,7 +27,6 @@ class Trace:
         self._loop = asyncio.get_running_loop()
         self._hash = blake3()
         self._waiting = bytearray()
-        self._names: dict[str, bytes] = {}
         self.deliveries = 0
         self.bytes = 0
 
@@ -34,10 +34,9 @@ class Trace:
         """Take in what came over a link (transport.simnet.Tap)."""
         self.deliveries += 1
         self.bytes += len(data)
-        local, remote, waiting = link.local, link.remote, self._waiting
-        waiting += _HEAD.pack(self._loop.time(), local.port, remote.port, len(data))
-        waiting += self._name(local.host)
-        waiting += self._name(remote.host)
+        waiting = self._waiting
+        waiting += _HEAD.pack(self._loop.time(), len(data))
+        waiting += link.label or _label(link)
         waiting += data
         if len(waiting) > _BATCH:
             self._take_in()
@@ -55,8 +54,9 @@ class Trace:
         self._hash.update(bytes(self._waiting))
         self._waiting.clear()
 
-    def _name(self, host: str) -> bytes:
-        name = self._names.get(host)
-        if name is None:
-            name = self._names[host] = f"{host} ".encode()
-        return name
+
+def _label(link: MemoryLink) -> bytes:
+    """Return who receives and who sends, and keep it with the link."""
+    local, remote = link.local, link.remote
+    link.label = _PORTS.pack(local.port, remote.port) + f"{local.host} {remote.host} ".encode()
+    return link.label

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ from peerage.wire.frame import BULK, Frame, FrameReader
 from peerage.wire.message import ERROR, REPLY, Done, Message, Refusal, ReplyT, Request, decode
 
 log = logging.getLogger("peerage.peer")
+
+DataT = TypeVar("DataT")
 
 _FRAME_COST = 256  # bytes of memory that a held frame takes beside its payload
 

@@ -100,6 +100,10 @@ class Conveyor(Generic[ItemT]):
 
     def _bring(self) -> None:
         now = self._agenda.now() + _ROUNDING
+        if len(self._items) == 1 and self._latest <= now:  # as nearly always
+            only = self._items.pop()[1]
+            self._out([only])
+            return
         count = 0
         for when, _ in self._items:
             if when > now:

@@ -39,6 +39,13 @@ class Receiver(Protocol):
         """The link has ended; None when either side closed it in order. Called once, after it nothing more comes."""
 
 
+class Taker(Receiver, Protocol):
+    """A receiver that can also be given bytes as they are, by a transport that has them in memory anyway."""
+
+    def take(self, data: bytes) -> None:
+        """These bytes have come; nobody changes them."""
+
+
 class Link(Protocol):
     """One authenticated byte channel."""
 

@@ -8,6 +8,7 @@ exactly once. Who may make a link is not decided here.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -53,12 +54,14 @@ class MemoryLink:
         "_reading",
         "_reason",
         "_receiver",
+        "_take",
         "_way",
         "_window",
         "_writer_paused",
         "far",
         "far_host",
         "host",
+        "label",
         "local",
         "outgoing",
         "peer_id",
@@ -80,6 +83,8 @@ class MemoryLink:
         self._latency = host.network.latency(host.name, far_host.name)
         self._window = _window(host, far_host, self._latency)
         self._receiver: Receiver | None = None
+        self._take: Callable[[bytes], None] | None = None  # of a receiver that can do without a buffer
+        self.label = b""  # for whoever sees deliveries
         self._over = False  # nothing is delivered or sent any more
         self._reason: Exception | None = None
         # the sending half
@@ -106,6 +111,7 @@ class MemoryLink:
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver, with what has come already."""
         self._receiver = receiver
+        self._take = getattr(receiver, "take", None)  # transport.base.Taker
         if self._over:
             self._tell()
         else:
@@ -176,6 +182,9 @@ class MemoryLink:
 
     def take_in(self, items: list[Data | _End]) -> None:
         """Bytes and ends have come from the far end."""
+        first = items[0]
+        if len(items) == 1 and isinstance(first, bytes) and self._hand_over(first):
+            return
         reset = False
         for item in items:
             if item is _End.RESET:
@@ -274,6 +283,30 @@ class MemoryLink:
 
     # --- the receiving half ---------------------------------------------------------------------------------
 
+    def _hand_over(self, data: bytes) -> bool:
+        """Give bytes to the receiver as they are, if it takes them so and nothing is before them: the usual case."""
+        take = self._take
+        if (
+            take is None
+            or self._over
+            or self._delivering
+            or self._inbox.size
+            or self._fin_sent
+            or not self._reading
+            or len(data) > SEGMENT
+        ):
+            return False
+        self.host.bytes_received += len(data)
+        if self._network.tap is not None:
+            self._network.tap(self, data)
+        self._delivering = True
+        try:
+            take(data)
+        finally:
+            self._delivering = False
+            self.far.make_room(len(data))
+        return True
+
     def _take_data(self, data: Data) -> None:
         self.host.bytes_received += len(data)
         if self._over or self._fin_sent:
@@ -321,7 +354,7 @@ class MemoryLink:
         self.host.links.pop(self, None)
 
     def _tell(self) -> None:
-        receiver, self._receiver = self._receiver, None
+        receiver, self._receiver, self._take = self._receiver, None, None
         if receiver is not None:
             receiver.link_lost(self._reason)
 

@@ -70,7 +70,7 @@ class FrameReader:
 
     def __init__(self, sink: BulkSink | None = None) -> None:
         self._sink: BulkSink = NoBulk() if sink is None else sink
-        self._buffer = bytearray()
+        self._buffer: bytearray | bytes = bytearray()
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
@@ -103,6 +103,22 @@ class FrameReader:
             buffer[:count] = rest[:count]
             frames += [Frame(code, tag, memoryview(bytes(body))) for code, tag, body in self.advance(count)]
             rest = rest[count:]
+        return frames
+
+    def take(self, data: bytes) -> list[Frame]:
+        """Take bytes that nobody changes; what is whole in them is not copied, and needs no buffer here."""
+        if self._start != self._end or self._bulk is not None:
+            return self.feed(data)
+        own = self._buffer, self._view
+        self._buffer, self._view, self._start, self._end = data, memoryview(data), 0, len(data)
+        try:
+            frames = self._parse()
+        finally:
+            rest = self._view[self._start : self._end]
+            (self._buffer, self._view), self._start, self._end = own, 0, 0
+        if rest:
+            self.get_buffer(len(rest))[: len(rest)] = rest
+            self._end = len(rest)
         return frames
 
     def _make_room(self, hint: int) -> None:

@@ -53,6 +53,20 @@ def read(reader: FrameReader, data: bytes, sizes: list[int]) -> list[tuple[bytes
     return found
 
 
+def take(reader: FrameReader, data: bytes, sizes: list[int]) -> list[tuple[bytes, int, bytes]]:
+    """Give it the same cuts as bytes that need no buffer, in turn with reads that do."""
+    found, position, turn = [], 0, 0
+    while position < len(data):
+        size = sizes[min(turn, len(sizes) - 1)]
+        chunk = data[position : position + size]
+        if size % 5:
+            found += [(code, tag, bytes(payload)) for code, tag, payload in reader.take(chunk)]
+        else:
+            found += read(reader, chunk, [size])
+        position, turn = position + len(chunk), turn + 1
+    return found
+
+
 codes = st.sampled_from([b"PING", b"HELO", b"QUER", b"\x00\xff\x00\xff"])
 tags = st.integers(0, 0xFFFFFFFF)
 small = st.binary(max_size=60)
@@ -61,8 +75,9 @@ bulk = st.tuples(st.just(BULK), st.integers(1, 6), st.one_of(small, st.binary(mi
 splits = st.lists(st.integers(1, 6000), min_size=1, max_size=30)
 
 
-@given(st.lists(st.one_of(control, bulk), max_size=12), splits)
-def test_any_split_gives_the_same_frames(messages: list[tuple[bytes, int, bytes]], sizes: list[int]) -> None:
+@pytest.mark.parametrize("way", [read, take])
+@given(messages=st.lists(st.one_of(control, bulk), max_size=12), sizes=splits)
+def test_any_split_gives_the_same_frames(messages: list[tuple[bytes, int, bytes]], sizes: list[int], way) -> None:
     shelf, sent, expected = Shelf({}), b"", []
     wanted, unwanted = {}, []
     for index, (code, number, payload) in enumerate(messages):
@@ -77,7 +92,7 @@ def test_any_split_gives_the_same_frames(messages: list[tuple[bytes, int, bytes]
             expected.append((BULK, index, b""))
             wanted[index] = payload
     shelf.buffers = {tag: bytearray(len(payload)) for tag, payload in wanted.items()}
-    assert read(FrameReader(shelf), sent, sizes) == expected
+    assert way(FrameReader(shelf), sent, sizes) == expected
     assert {tag: bytes(buffer) for tag, buffer in shelf.buffers.items()} == wanted
     assert shelf.skipped == unwanted
 
@@ -194,6 +209,17 @@ def test_get_buffer_is_never_empty(reads: list[tuple[int, bytes]]) -> None:
             assert 0 < len(buffer) <= LARGEST
             buffer[0] = byte
             reader.advance(1)
+
+
+def test_a_reader_that_is_given_whole_frames_has_no_buffer() -> None:
+    reader = FrameReader()
+    data = frame(b"HELO", 7, b"x" * 3000)
+    for _ in range(3):
+        (taken,) = reader.take(data)
+        assert (taken.code, taken.tag, bytes(taken.payload)) == (b"HELO", 7, b"x" * 3000)
+    assert not reader._buffer  # noqa: SLF001 -- what this is about
+    with pytest.raises(ProtocolError):
+        reader.take(encode_header(b"HELO", MAX_CONTROL_PAYLOAD + 1, 0))
 
 
 def test_an_idle_reader_is_small() -> None:
