@@ -64,6 +64,13 @@ BARS: dict[str, Bar] = {
         ),
     ),
     "pollution": Bar("pollution", 300, (Claim("avoided", ">=", 0.90), Claim("honest_hidden", "<", 0.02))),
+    "dht": Bar("dht", 10_000, (Claim("success", ">=", 0.995), Claim("questions_most", "<=", 60))),
+    "dht_churn": Bar("dht_churn", 10_000, (Claim("success", ">=", 0.995), Claim("questions_most", "<=", 60))),
+    "dht_sybils": Bar("dht_sybils", 10_000, (Claim("success", ">=", 0.95),)),
+    "dht_eclipse": Bar("dht_eclipse", 10_000, (Claim("success", ">=", 0.95),)),
+    "flood": Bar("flood", 10_000, (Claim("flood_saved_messages", ">=", 0.90),)),
+    "massfailure": Bar("massfailure", 10_000, (Claim("seconds_to_one_part", "<", 10.0), Claim("success", ">=", 0.95))),
+    "massfailure_silent": Bar("massfailure_silent", 10_000, (Claim("success", ">=", 0.95),)),
 }
 
 

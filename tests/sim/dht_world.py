@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 from bisect import bisect_left
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -14,6 +15,7 @@ from blake3 import blake3
 from peerage.catalogue.record import Visibility
 from peerage.errors import LimitError, LinkError
 from peerage.identity.address import Address
+from peerage.identity.keys import PeerKey
 from peerage.lab.world import PORT, World, WorldPlan
 from peerage.overlay.base import LocateRequest
 from peerage.overlay.dht import DhtOverlay, DhtRules
@@ -83,18 +85,21 @@ class LyingDht(DhtOverlay):
 class DhtWorld:
     """Nodes that have joined one after the other."""
 
-    def __init__(self, world, rng, rules, liars):
+    def __init__(self, world, rng, rules, liars, intruders=()):
         self.world = world
         self.rng = rng
         self.rules = rules
         self.liars = liars
+        self.intruders = list(intruders)  # seeds of keys that liars have chosen, until these have come
+        self.chosen = set()
+        self.spared = []
         self.gang = Gang(rng)
         self.honest = {}
         self.lying = {}
 
     async def equip(self, node):
         node.shelf = OneShelf()
-        lying = self.rng.random() < self.liars
+        lying = node.peer.peer_id in self.chosen or self.rng.random() < self.liars
         kind = LyingDht if lying else DhtOverlay
         node.dht = kind(node.shelf, reachable=lambda: True, rules=self.rules)
         if lying:
@@ -123,8 +128,11 @@ class DhtWorld:
 
     async def wire(self, count, share=1.0):
         """Add nodes that know each other as if they had joined long ago: that `share` of full buckets, and the nearest."""
-        for _ in range(count):
-            await self.world.add()
+        for number in range(count):
+            seed = self.intruders[number] if number < len(self.intruders) else None
+            if seed is not None:
+                self.chosen.add(PeerKey.from_seed(seed).peer_id)
+            await self.world.add(seed=seed)
         nodes = sorted(self.world.nodes, key=lambda each: each.peer.peer_id)
         numbers = [number_of(each.peer.peer_id) for each in nodes]
         contacts = [Contact(each.peer.peer_id, (each.address,)) for each in nodes]
@@ -161,18 +169,19 @@ class DhtWorld:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         deaths = 0
-        while True:
-            pause = self.rng.expovariate(len(self.world.nodes) * per_hour / 3600)
-            if loop.time() + pause >= end:
-                break
-            await asyncio.sleep(pause)
-            victim = self.rng.choice(self.world.nodes)
-            await self.world.kill(victim, silently=self.rng.random() < 0.5)
-            self.honest.pop(victim.number, None)
-            self.lying.pop(victim.number, None)
-            await self.join()
-            deaths += 1
-        await asyncio.sleep(max(0.0, end - loop.time()))
+        async with asyncio.TaskGroup() as joins:  # those who are dying do not wait for who comes
+            while True:
+                pause = self.rng.expovariate(len(self.world.nodes) * per_hour / 3600)
+                if loop.time() + pause >= end:
+                    break
+                await asyncio.sleep(pause)
+                victim = self.rng.choice(self.world.nodes)
+                await self.world.kill(victim, silently=self.rng.random() < 0.5)
+                self.honest.pop(victim.number, None)
+                self.lying.pop(victim.number, None)
+                joins.create_task(self.join())
+                deaths += 1
+            await asyncio.sleep(max(0.0, end - loop.time()))
         return deaths
 
     def some(self, count):
@@ -203,8 +212,12 @@ async def dht_world(
     liars: float = 0.0,
     rate: float = 20.0,
     wired: float = 0.0,
+    intruders: Sequence[bytes] = (),
 ):
-    """Make a world in which `peers` have joined, `rate` a second; with `wired`, that share of their buckets is given."""
+    """Make a world in which `peers` have joined, `rate` a second; with `wired`, that share of their buckets is given.
+
+    Some of the wired nodes may be liars that have chosen their keys: `intruders` are these keys' seeds.
+    """
     made = {}
     before = gc.get_threshold()
     gc.set_threshold(200_000, 50, 1_000_000)  # whole worlds are alive: looking through them again and again costs hours
@@ -213,7 +226,7 @@ async def dht_world(
         await made["dht"].equip(node)
 
     async with World(rng, WorldPlan(peers=0, traced=False), equip) as world:
-        made["dht"] = DhtWorld(world, rng, rules, liars)
+        made["dht"] = DhtWorld(world, rng, rules, liars, intruders)
         try:
             await (made["dht"].wire(peers, wired) if wired else made["dht"].grow(peers, rate))
             yield made["dht"]

@@ -1,0 +1,240 @@
+"""Flooding: what keyword tables on the last hops, and asking step by step, save of the query traffic of 2001.
+
+What is compared: three overlays on the *same* peers, so over the same mesh (HyParView, grown by 10,000 joins), asked the
+same queries by the same peers at the same time, each with message codes of its own so that the traffic of each is
+counted apart, all over the network, relays and answers included:
+
+- `plain`: Gnutella 0.4 (`FloodRules.classic_2001`, no rates): every question goes to everybody within seven links;
+- `tables`: the same, but on the last hops a question goes only where keyword tables say that there may be an answer;
+- `flood`: what a node does: tables, and questions that widen only as far as needed (the dynamic querying that last-hop
+  filtering makes possible, as in Gnutella 0.6).
+
+Not in it: the tables themselves, which are told whether anybody searches or not. Each query wants 20 results, and for
+`flood` again one; by the others it costs the same whatever it wants, as they cannot stop. "Saved" is over all queries of
+a class, and over all classes together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, ClassVar
+
+import msgspec
+
+from peerage.errors import LimitError
+from peerage.lab.census import Count
+from peerage.lab.experiment import Experiment, Report, Spec, run_experiment
+from peerage.lab.generations import Flood, Generation
+from peerage.lab.holdings import Item
+from peerage.lab.measure import KINDS, Result
+from peerage.lab.member import Member
+from peerage.overlay.base import Overlay, SearchRequest
+from peerage.overlay.flood import FloodOverlay
+from peerage.overlay.flood.engine import Flooding
+from peerage.overlay.flood.messages import (
+    FLOOD,
+    Family,
+    FindHolders,
+    FindRecords,
+    HolderFound,
+    RecordsFound,
+    TableUpdate,
+)
+from peerage.overlay.flood.sending import Links
+from peerage.overlay.flood.state import FloodRules
+from peerage.overlay.shelf import Shelf
+
+WANTED = (20, 1)
+TTL = 7
+TAIL = 12.0  # seconds after the last question, for what is still on its way
+UNBOUNDED = dict.fromkeys(
+    ("incoming_rate", "incoming_burst", "relayed_rate", "relayed_burst", "own_rate", "own_burst"), 1000000000.0
+)
+PLAIN_RULES = msgspec.structs.replace(FloodRules.classic_2001(), **UNBOUNDED)
+TABLES_RULES = msgspec.structs.replace(PLAIN_RULES, table_depth=FloodRules().table_depth)
+
+
+class PlainQuestion(FindRecords, frozen=True):
+    """A query of 2001."""
+
+    code: ClassVar[bytes] = b"1QUE"
+
+
+class PlainSeek(FindHolders, frozen=True):
+    """Not used here."""
+
+    code: ClassVar[bytes] = b"1SEE"
+
+
+class PlainHits(RecordsFound, frozen=True):
+    """Its answer."""
+
+    code: ClassVar[bytes] = b"1HIT"
+
+
+class PlainHeld(HolderFound, frozen=True):
+    """Not used here."""
+
+    code: ClassVar[bytes] = b"1HEL"
+
+
+class PlainTable(TableUpdate, frozen=True):
+    """Not sent: there are no tables."""
+
+    code: ClassVar[bytes] = b"1TAB"
+
+
+class TablesQuestion(FindRecords, frozen=True):
+    """A query of 2001 that tables hold back on the last hops."""
+
+    code: ClassVar[bytes] = b"2QUE"
+
+
+class TablesSeek(FindHolders, frozen=True):
+    """Not used here."""
+
+    code: ClassVar[bytes] = b"2SEE"
+
+
+class TablesHits(RecordsFound, frozen=True):
+    """Its answer."""
+
+    code: ClassVar[bytes] = b"2HIT"
+
+
+class TablesHeld(HolderFound, frozen=True):
+    """Not used here."""
+
+    code: ClassVar[bytes] = b"2HEL"
+
+
+class TablesTable(TableUpdate, frozen=True):
+    """The tables of those."""
+
+    code: ClassVar[bytes] = b"2TAB"
+
+
+FAMILIES = {
+    "plain": Family("plain", PlainQuestion, PlainSeek, PlainHits, PlainHeld, PlainTable),
+    "tables": Family("tables", TablesQuestion, TablesSeek, TablesHits, TablesHeld, TablesTable),
+    "flood": FLOOD,
+}
+RULES = {"plain": PLAIN_RULES, "tables": TABLES_RULES, "flood": FloodRules()}
+
+
+class Variant(FloodOverlay):
+    """Flooding by some rules, in messages of its own."""
+
+    def __init__(self, name: str, shelf: Shelf, links: Links) -> None:
+        super().__init__(shelf, RULES[name], links)
+        self.name = name
+        self._engine = Flooding(self._answerer, RULES[name], links, FAMILIES[name])
+
+
+class Beside(Flood):
+    """All of them on each node."""
+
+    def __init__(self) -> None:
+        self.variants: dict[int, dict[str, Overlay]] = {}
+
+    async def mount_overlay(self, member: Member) -> None:
+        """Mount them."""
+        assert member.membership is not None
+        links = member.membership.active
+        mounted = self.variants[member.seat] = {name: Variant(name, member.shelf, links) for name in FAMILIES}
+        for overlay in mounted.values():
+            await member.node.peer.mount(overlay)
+            await overlay.publish(member.held.records())
+        member.overlay = mounted["flood"]
+        member.node.peer.start_pings()
+
+
+class FloodBar(Experiment):
+    """Builds the world as every experiment does, then asks each query three times over."""
+
+    def __init__(self, rng: random.Random, spec: Spec, report: Report) -> None:
+        super().__init__(rng, spec, report)
+        self.figures: dict[str, Any] = {}
+
+    def make_generation(self) -> Generation:
+        """Return the nodes that have all three."""
+        self.beside = Beside()
+        return self.beside
+
+    async def strike(self) -> None:
+        """Ask, instead of the usual searches, which are few."""
+        links = [len(member.membership.active()) for member in self.population.living() if member.membership]
+        self.figures["degree"] = sum(links) / len(links)
+        for wanted in WANTED:
+            for number, kind in enumerate(KINDS):
+                queries = self.spec.queries * (number + 1) // len(KINDS) - self.spec.queries * number // len(KINDS)
+                found = dict.fromkeys(FAMILIES, 0)
+                self.census.take()
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(queries):
+                        await asyncio.sleep(self._asking.expovariate(self.spec.rate))
+                        item = self._item(kind)
+                        member, text = self._asker(item), self._text(item)
+                        for name, overlay in self.beside.variants[member.seat].items():
+                            if wanted == WANTED[0] or name == "flood":  # nothing else knows when to stop
+                                group.create_task(self._ask(overlay, text, item, wanted, name, found))
+                await asyncio.sleep(TAIL)
+                self._note(f"{kind}", wanted, _figures(self.census.take(), found, queries))
+
+    def _note(self, kind: str, wanted: int, shown: dict[str, Any]) -> None:
+        """Add what all queries of a class have cost to the figures."""
+        if wanted == WANTED[0]:
+            self.figures[kind] = shown
+        else:
+            self.figures[kind][f"flood_{wanted}_wanted"] = shown["flood"]
+        plain, flood = self.figures[kind]["plain"], shown["flood"]
+        for unit in ("messages", "bytes"):
+            flood[f"saved_{unit}"] = 1 - flood[unit] / plain[unit]
+            if wanted == WANTED[0]:
+                shown["tables"][f"saved_{unit}"] = 1 - shown["tables"][unit] / plain[unit]
+
+    async def _ask(
+        self, overlay: Overlay, text: str, item: Item, wanted: int, name: str, found: dict[str, int]
+    ) -> None:
+        request = SearchRequest(text=text, wanted=wanted, deadline=self.spec.deadline, ttl=TTL)
+        meant = False
+        try:
+            async with overlay.search(request) as search:
+                async for hit in search:
+                    meant |= hit.record.content == item.content
+        except LimitError:
+            pass
+        found[name] += meant
+
+
+def _figures(count: Count, found: dict[str, int], queries: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {"queries": queries}
+    for name, family in FAMILIES.items():
+        traffic = count.of({family.find_records.code, family.records_found.code})
+        shown[name] = {
+            "messages": traffic.messages / queries,
+            "bytes": traffic.bytes / queries,
+            "found": found[name] / queries,
+        }
+    return shown
+
+
+def measure(seed: int, peers: int = 10_000, queries: int = 15) -> dict[str, Any]:
+    """Run one world."""
+    made: list[FloodBar] = []
+
+    def make(rng: random.Random, spec: Spec, report: Report) -> FloodBar:
+        made.append(FloodBar(rng, spec, report))
+        return made[0]
+
+    spec = Spec(generation="flood", seed=seed, peers=peers, queries=queries, settle=150.0)
+    result: Result = run_experiment(spec, lambda _step, _share: None, make)
+    figures = made[0].figures
+    for unit in ("messages", "bytes"):
+        asked = [figures[str(kind)] for kind in KINDS]
+        for name, sheets in (("flood", "flood"), ("flood_1_wanted", "flood_1_wanted"), ("tables", "tables")):
+            spent = sum(each["queries"] * each[sheets][unit] for each in asked)
+            plain = sum(each["queries"] * each["plain"][unit] for each in asked)
+            figures[f"{name}_saved_{unit}"] = 1 - spent / plain
+    return {**figures, "cpu_seconds": round(result.cpu_seconds, 1)}
