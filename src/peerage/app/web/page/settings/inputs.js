@@ -2,6 +2,7 @@
 
 import { html, useState } from "../core/view.js";
 import { language, t } from "../core/words.js";
+import { same } from "./entries.js";
 import { BOUNDS, CHOICES, kindOf, MOST_RATE } from "./known.js";
 import { shown, typed, UNITS } from "./rate.js";
 import { HoursInput } from "./schedule.js";
@@ -34,11 +35,14 @@ function Line({ entry, value, onValue, ...rest }) {
   return html`<input ...${common(rest)} class="input" type="text" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="8000" placeholder=${entry.default || undefined} value=${value} onInput=${(event) => onValue(event.currentTarget.value.trim())} />`;
 }
 
+const linesOf = (text) => text.split("\n").map((each) => each.trim()).filter(Boolean);
+
 function Lines({ value, onValue, ...rest }) {
   const [text, setText] = useState(null); // while it is being written, with the empty lines between
+  if (text !== null && !same(linesOf(text), value)) setText(null); // it was reset or undone
   const written = (event) => {
     setText(event.currentTarget.value);
-    onValue(event.currentTarget.value.split("\n").map((each) => each.trim()).filter(Boolean));
+    onValue(linesOf(event.currentTarget.value));
   };
   return html`<textarea
     ...${common(rest)}

@@ -3,6 +3,7 @@
 import { html, useState } from "../core/view.js";
 import { t } from "../core/words.js";
 import { Button } from "../parts/parts.js";
+import { same } from "./entries.js";
 import { minutesOf, textsOf } from "./hours.js";
 import { WeekGrid } from "./week_grid.js";
 
@@ -11,6 +12,8 @@ const PATTERNS = {
   day: ["mon-sun 08:00-23:00"],
   never: [],
 };
+
+const linesOf = (text) => text.split("\n").map((each) => each.trim()).filter(Boolean);
 
 /** `value`: texts of hours; `onValue(texts, fault)`. */
 export function HoursInput({ id, value, described, invalid, label, onValue }) {
@@ -21,10 +24,10 @@ export function HoursInput({ id, value, described, invalid, label, onValue }) {
     setText(null);
     onValue(textsOf(next), "");
   };
+  if (text !== null && !same(linesOf(text), value)) setText(null); // it was reset or undone
   const written = (event) => {
-    const said = event.currentTarget.value;
-    const texts = said.split("\n").map((each) => each.trim()).filter(Boolean);
-    setText(said);
+    const texts = linesOf(event.currentTarget.value);
+    setText(event.currentTarget.value);
     onValue(texts, minutesOf(texts) ? "" : t("settings.no-hours"));
   };
   return html`<div class="stack tight hours">

@@ -64,15 +64,12 @@ function Setting({ entry }) {
       ${wide ? html`<span class="label">${label}</span>` : html`<label for=${id}>${label}</label>`}
       ${entry.restart && html`<${Badge} kind="warn">${t("settings.waits")}</${Badge}>`}
       <p class="quiet small" id=${`${id}-about`}>${about} ${!entry.at_once && t("settings.next-start")}</p>
-      ${!same(value, entry.default) &&
-      html`<${Button} kind="plain reset" icon="refresh" act=${() => onValue(entry.default)} title=${t("settings.reset-to", { value: inWords(entry) })}>
-        ${t("settings.reset")}<span class="spoken">${` ${label}`}</span>
-      </${Button}>`}
     </div>
     <div class="takes">
       <${Input} entry=${entry} id=${id} value=${value} label=${label} described=${described} invalid=${fault !== ""} onValue=${onValue} />
       ${fault && html`<p class="fault" id=${`${id}-fault`} role="alert">${fault}</p>`}
     </div>
+    ${!same(value, entry.default) && html`<span class="reset"><${Button} kind="plain" icon="refresh" label=${t("settings.reset", { name: label, value: inWords(entry) })} act=${() => onValue(entry.default)} /></span>`}
   </div>`;
 }
 
