@@ -39,6 +39,7 @@ COMMANDS = [
     "demo",
     "lab",
     "completion",
+    "manual",
 ]
 GROUPS = {"keys", "lab", "wish"}  # commands with commands of their own
 
