@@ -18,7 +18,7 @@ _MAX_HOST: Final = 253  # characters, RFC 1035
 _LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"({_LABEL}\.)*(?!(\d+|0[xX][0-9a-fA-F]*)\.?$){_LABEL}\.?")
 """A host name. What ends in a number is none: resolvers read `127.1` and `0x7f.1` as addresses."""
-_LITERALS: Final = 8192  # hosts whose reading is remembered: the same ones are judged again and again
+_LITERALS: Final = 16_384  # hosts whose reading is remembered: the same ones are judged again and again
 _SCOPE: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 

@@ -191,7 +191,7 @@ class Supernode(Generation):
     name = "supernode"
     title = "elected supernodes (FastTrack)"
     codes = frozenset({b"SNAS", b"SNSE", b"SNQU", b"SNSK", b"SNHI", b"SNHE", *Flood2001.codes})
-    settle = 300.0  # nodes have to be steady before they are elected, then leaves hand over what they have
+    settle = 180.0  # nodes are elected, leaves attach; what was too much steps down, and its leaves move
     rules = YOUNG_WORLD
 
     def overlay(self, member: Member) -> Overlay:
@@ -228,7 +228,7 @@ class Auto(Dht):
     name = "auto"
     title = "all of them, by need"
     codes = Flood.codes | Index.codes | Supernode.codes | Dht.codes
-    settle = Supernode.settle
+    settle = max(Dht.settle, Supernode.settle)
 
     def overlay(self, member: Member) -> Overlay:
         """Return a planner over the overlays of a node, which are mounted with it."""

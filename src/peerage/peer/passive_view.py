@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from peerage.identity.keys import PeerId
 from peerage.limits import PEERS_PER_SUBNET, TOLD_SHARE
 from peerage.peer.messages import Contact
 from peerage.peer.subnet import subnets_of
+
+KeyT = TypeVar("KeyT")
 
 _KEPT: Final = 3  # one part in so many is for those known longest
 
@@ -39,6 +41,9 @@ class PassiveView:
         self.size = size
         self._rng = rng
         self._peers: dict[PeerId, Remembered] = {}
+        self._told: dict[PeerId, Remembered] = {}  # those by hearsay, in the same order
+        self._tellers: dict[PeerId, int] = {}  # how many each has told
+        self._subnets: dict[str, int] = {}  # how many are in each
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -55,13 +60,14 @@ class PassiveView:
         """Remember a peer whose key was proved on a link; False when there is no place for it."""
         if not contact.addresses:
             return False
-        known = self._peers.pop(contact.peer_id, None)
+        known = self.remove(contact.peer_id)
         subnets = subnets_of(contact.addresses)
         since = known.since if known is not None and known.teller is None else now
         if not self._fits_subnets(subnets, instead_of_hearsay=True) or not self._make_room(for_hearsay=False):
             return False
-        entry = self._peers[contact.peer_id] = Remembered(contact, None, since, subnets)
+        entry = Remembered(contact, None, since, subnets)
         entry.not_before = known.not_before if known is not None else 0.0
+        self._put(entry)
         return True
 
     def add_told(self, contact: Contact, teller: PeerId, now: float) -> bool:
@@ -71,19 +77,26 @@ class PassiveView:
         subnets = subnets_of(contact.addresses)
         if not self._fits_subnets(subnets, instead_of_hearsay=False):
             return False
-        told = [each for each in self._peers.values() if each.teller == teller]
-        if len(told) >= max(1, self.size // TOLD_SHARE):
+        if self._tellers.get(teller, 0) >= max(1, self.size // TOLD_SHARE):
+            told = [each for each in self._told.values() if each.teller == teller]
             self.remove(self._rng.choice(told).contact.peer_id)
         if not self._make_room(for_hearsay=True):
             return False
-        self._peers[contact.peer_id] = Remembered(contact, teller, now, subnets)
+        self._put(Remembered(contact, teller, now, subnets))
         return True
 
     # --- taking ---------------------------------------------------------------------------------------------------
 
     def remove(self, peer_id: PeerId) -> Remembered | None:
         """Forget a peer."""
-        return self._peers.pop(peer_id, None)
+        entry = self._peers.pop(peer_id, None)
+        if entry is not None:
+            for subnet in entry.subnets:
+                _count_down(self._subnets, subnet)
+            if entry.teller is not None:
+                del self._told[peer_id]
+                _count_down(self._tellers, entry.teller)
+        return entry
 
     def postpone(self, peer_id: PeerId, until: float) -> None:
         """Ask a peer no sooner."""
@@ -104,23 +117,30 @@ class PassiveView:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
+    def _put(self, entry: Remembered) -> None:
+        peer_id = entry.contact.peer_id
+        self._peers[peer_id] = entry
+        for subnet in entry.subnets:
+            self._subnets[subnet] = self._subnets.get(subnet, 0) + 1
+        if entry.teller is not None:
+            self._told[peer_id] = entry
+            self._tellers[entry.teller] = self._tellers.get(entry.teller, 0) + 1
+
     def _fits_subnets(self, subnets: tuple[str, ...], *, instead_of_hearsay: bool) -> bool:
         """Whether no subnet is full; one that was met takes the place of hearsay from there."""
         for subnet in subnets:
-            inside = [each for each in self._peers.values() if subnet in each.subnets]
-            if len(inside) < PEERS_PER_SUBNET:
+            if self._subnets.get(subnet, 0) < PEERS_PER_SUBNET:
                 continue
-            hearsay = [each for each in inside if each.teller is not None]
+            hearsay = [each for each in self._told.values() if subnet in each.subnets]
             if not hearsay or not instead_of_hearsay:
                 return False
             self.remove(hearsay[0].contact.peer_id)
         return True
 
     def _make_room(self, *, for_hearsay: bool) -> bool:
-        hearsay = [each for each in self._peers.values() if each.teller is not None]
         full = len(self._peers) >= self.size
-        if hearsay and (full or (for_hearsay and len(hearsay) >= self.size - self.size // _KEPT)):
-            self.remove(self._rng.choice(hearsay).contact.peer_id)
+        if self._told and (full or (for_hearsay and len(self._told) >= self.size - self.size // _KEPT)):
+            self.remove(self._rng.choice(list(self._told)))
         elif full:
             met = sorted(self._peers.values(), key=_since)
             fresh = met[self.size // _KEPT :]
@@ -128,6 +148,12 @@ class PassiveView:
                 return False
             self.remove(self._rng.choice(fresh).contact.peer_id)
         return True
+
+
+def _count_down(counts: dict[KeyT, int], key: KeyT) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def _is_hearsay(entry: Remembered) -> bool:

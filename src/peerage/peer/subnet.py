@@ -32,14 +32,17 @@ def subnet_of(host: str) -> str:
 
 def subnets_of(addresses: Iterable[Address]) -> tuple[str, ...]:
     """Return the subnets that a peer at these addresses counts for."""
-    found = dict.fromkeys([subnet_of(each.host) for each in addresses])
-    found.pop("", None)
-    return tuple(found)
+    found = [subnet_of(each.host) for each in addresses]
+    if len(found) == 1:  # as most often
+        return tuple(found) if found[0] else ()
+    return tuple(dict.fromkeys(each for each in found if each))
 
 
 def sayable(addresses: Iterable[Address], to: Address) -> tuple[Address, ...]:
     """Leave out what the peer at `to` cannot dial, or cannot have learned: addresses of a nearer scope than its own."""
     scope = max(_scope(to.host), 0)
+    if isinstance(addresses, tuple) and len(addresses) == 1:  # as most often
+        return addresses if addresses[0].port and _scope(addresses[0].host) >= scope else ()
     return tuple([each for each in addresses if each.port and _scope(each.host) >= scope])
 
 
