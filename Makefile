@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.ready
 .PHONY: run test check bench format clean
 
 run: $(STAMP)            ## start a node and say what to do next
-	$(BIN)/peerage up
+	$(BIN)/peerage up --open
 
 test: $(STAMP)           ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -21,7 +21,7 @@ from peerage.limits import API_BURST, API_RATE, LOGIN_ATTEMPTS, LOGIN_PERIOD, MA
 from peerage.peer.limiter import TokenBucket
 
 SESSION_SECONDS: Final = 7 * 86400.0
-LINK_SECONDS: Final = 120.0
+LINK_SECONDS: Final = 600.0
 _MAX_LINKS: Final = 16
 _TOKEN_BYTES: Final = 32
 _EVERYBODY: Final = "*"  # all addresses together

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import sys
 import time
-import webbrowser
 from typing import Annotated, Final
 
 import typer
@@ -14,6 +13,7 @@ from peerage.app.api.access_models import EntranceLink, KeyBody, KeyEntry, NewKe
 from peerage.app.api.models import Done
 from peerage.app.api.permissions import PERMISSIONS, RoleName
 from peerage.app.cli import formats
+from peerage.app.cli.browser import open_page
 from peerage.app.cli.command import Command, Json
 from peerage.app.cli.output import Column
 from peerage.errors import LocalError
@@ -103,9 +103,9 @@ def ui(
     if as_json:
         command.output.emit(link)
         return
-    if no_open or not webbrowser.open(link.url):
+    if no_open or not open_page(link.url):
         command.output.say(link.url)
-    command.output.hint(f"The link works once, within {link.seconds:.0f} seconds.")
+    command.output.hint(f"The link works once, within {link.seconds / 60:.0f} minutes.")
 
 
 def _asked_for() -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import getpass
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
+from peerage.app.api.access_models import EntranceLink
 from peerage.app.api.models import Status
 from peerage.app.cli import formats
+from peerage.app.cli.browser import open_page
 from peerage.app.cli.command import Command, Json, absolute
 from peerage.app.cli.node import network_name, show_notices
 from peerage.app.config import Config, OverlayName
 from peerage.app.daemon import DaemonOptions, detach, run
-from peerage.errors import AddressError, ConfigError
+from peerage.errors import AddressError, ConfigError, PeerageError
 from peerage.identity.address import parse_address
 from peerage.identity.link import parse_source
 from peerage.identity.network import Network
@@ -75,6 +78,7 @@ def up(  # each one is an option
     overlay: OverlayOption = None,
     serve_index: ServeIndexOption = False,
     index: IndexOption = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open its page in the browser.")] = False,
     detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
     log_to_stderr: Annotated[
         bool, typer.Option("--log-to-stderr", help="Write the log there, too: for a journal or a container.")
@@ -93,8 +97,16 @@ def up(  # each one is an option
     options = DaemonOptions(home=command.home, config=config, network=asked, log_to_stderr=log_to_stderr)
     if detached:
         _tell(command, detach(options), detached=True)
+        if open_it:
+            _open(command)
         return
-    run(options, lambda now: _tell(command, now, detached=False))
+
+    def ready(now: Status) -> None:
+        _tell(command, now, detached=False)
+        if open_it:  # in a thread of its own, since it asks the node, which goes on when this returns
+            threading.Thread(target=_open, args=(command,), daemon=True).start()
+
+    run(options, ready)
     command.output.hint("Your node has stopped.")
 
 
@@ -130,6 +142,7 @@ def _tell(command: Command, now: Status, *, detached: bool) -> None:
                 "shares",
                 formats.count(now.shares, "file or folder", "files and folders") if now.shares else "nothing yet",
             ),
+            ("page", f"http://{now.api}/"),
             ("home folder", now.home),
         ]
     )
@@ -140,8 +153,23 @@ def _tell(command: Command, now: Status, *, detached: bool) -> None:
         output.say(f"  {command.program} {line}")
 
 
+def _open(command: Command) -> None:
+    """Open the page, or at least say by which link it opens."""
+    try:
+        with command.running_node() as node:
+            link = node.post("link", EntranceLink)
+    except PeerageError as error:
+        command.output.hint(f"The page could not be opened: {error}")
+        return
+    if not open_page(link.url):
+        command.output.say()
+        command.output.say("Open its page with this link, which works once:", style="bold")
+        command.output.say(f"  {link.url}")
+
+
 def _advice(now: Status) -> list[str]:
     return [
+        "ui                  open its page in the browser",
         "share PATH          share files or folders",
         "search WORDS        find what others share",
         "connect HOST:PORT   meet a peer; yours is met at " + (now.addresses or ["no address"])[0],
