@@ -17,7 +17,7 @@ from peerage.app import doctor_facts as facts
 from peerage.app import doctor_network as network
 from peerage.app.api.doctor_models import Check
 from peerage.app.config import DEFAULT_PORT, Config
-from peerage.app.doctor_home import examine_computer
+from peerage.app.doctor_home import examine_certificate, examine_computer
 from peerage.app.known_supernodes import most_files
 from peerage.content.download import ENDED
 from peerage.errors import PeerageError
@@ -72,6 +72,7 @@ class Doctor:
             network.check_clock(await node.peer.in_thread(self._times, offsets)),
             *self._index(),
             *await node.peer.in_thread(examine_computer, node.home, node.config, self._still_missing()),
+            *await node.peer.in_thread(examine_certificate, node.config.remote, node.certificate),
             network.check_shares(missing, len(shares)),
             *await node.peer.in_thread(_system, here if node.is_settled else 0),
             await self._config(),

@@ -26,8 +26,8 @@ CERTIFICATE_DAYS: Final = 21
 _FULL_SHARE: Final = 0.9  # of a limit of the system: above it the next burst meets the end
 _FILES_NEEDED: Final = DEFAULT.connections + MAX_OPEN_FILES + 200  # links, pieces on disk, and the database
 _RENEW: Final = (
-    "Make or fetch a new one (docs/api.md has the line), put it in the same place, and restart: peerage down, then "
-    "peerage up."
+    "Make or fetch a new one (docs/api.md has the line), put it with its key in the same place, and let the node read "
+    "it: peerage reload"
 )
 
 Folder = Literal["there", "missing", "no-folder", "read-only"]
@@ -132,14 +132,20 @@ def check_watches(limit: int, used: int | None, shares: int) -> Check:
     return Check.of("good", "watches.good", says, limit=limit, used=used)
 
 
-def check_certificate(path: str, seconds_left: float | None, problem: str) -> Check:
-    """Judge the certificate for other computers by how long it is still valid; None: it cannot be read."""
+def check_certificate(path: str, seconds_left: float | None, problem: str, *, outdated: bool = False) -> Check:
+    """Judge the certificate for other computers by how long it is still valid; None: it cannot be read.
+
+    `outdated`: the node still shows the one that was there before.
+    """
     if seconds_left is None:
         says = f"The certificate for other computers, {path}, cannot be read: {problem}."
         return Check.of("bad", "certificate.unreadable", says, _RENEW, path=path, problem=problem)
     if seconds_left <= 0:
         says = f"The certificate for other computers, {path}, has expired; their browsers refuse it."
         return Check.of("bad", "certificate.expired", says, _RENEW, path=path)
+    if outdated:
+        says = f"A new certificate for other computers is in {path}, and the node still shows the old one."
+        return Check.of("warn", "certificate.unread", says, "Let the node read it: peerage reload", path=path)
     days = int(seconds_left // 86400)
     says = f"The certificate for other computers is valid for {count(days, 'more day')}."
     if days < CERTIFICATE_DAYS:

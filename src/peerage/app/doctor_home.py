@@ -12,7 +12,8 @@ from pathlib import Path
 from peerage.app import doctor_computer as computer
 from peerage.app import doctor_facts as facts
 from peerage.app.api.doctor_models import Check
-from peerage.app.config import DEFAULT_PORT, Config
+from peerage.app.certificates import DoorCertificate
+from peerage.app.config import DEFAULT_PORT, Config, RemoteSettings
 from peerage.app.doctor_network import check_config
 from peerage.app.doors import check_addresses
 from peerage.app.home import Home
@@ -22,17 +23,23 @@ from peerage.identity.address import parse_address
 
 
 def examine_computer(home: Home, config: Config, missing: int = 0) -> list[Check]:
-    """Look at folders, disks and the certificate; `missing` bytes are still to be downloaded. Blocks."""
+    """Look at folders and disks; `missing` bytes are still to be downloaded. Blocks."""
     space = facts.look_at_folder(home.path)
-    checks = [
+    return [
         computer.check_home(space, private=facts.is_private(home.path)),
         computer.check_disk(space),
         computer.check_downloads(facts.look_at_folder(config.download_folder), missing),
     ]
-    if config.remote.listen and config.remote.certificate:
-        path = Path(config.remote.certificate).expanduser()
-        checks.append(computer.check_certificate(str(path), *facts.certificate_left(path, time.time())))
-    return checks
+
+
+def examine_certificate(remote: RemoteSettings, shown: DoorCertificate | None = None) -> list[Check]:
+    """Look at the certificate for other computers, where the node is open to them. Blocks."""
+    if not remote.listen or not remote.certificate:
+        return []
+    path = Path(remote.certificate).expanduser()
+    left, problem = facts.certificate_left(path, time.time())
+    outdated = shown is not None and shown.is_outdated
+    return [computer.check_certificate(str(path), left, problem, outdated=outdated)]
 
 
 def examine_stopped(home: Home, program: str = "peerage") -> list[Check]:
@@ -47,6 +54,7 @@ def examine_stopped(home: Home, program: str = "peerage") -> list[Check]:
         check_config(broken, (), ()),
         _port(config),
         *examine_computer(home, config),
+        *examine_certificate(config.remote),
         *_limits(),
     ]
 

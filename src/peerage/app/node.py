@@ -21,6 +21,7 @@ from typing import Final
 from peerage.app.api import models
 from peerage.app.arrivals import Arrivals
 from peerage.app.browsing import ADMITS, PeerShares, Shown, own_page
+from peerage.app.certificates import DoorCertificate
 from peerage.app.classic_port import ClassicPort, settings_of
 from peerage.app.config import Config, LimitSettings
 from peerage.app.contents import Contents
@@ -88,6 +89,7 @@ class Node:
         self.api = ""  # where the local API listens; set by who serves it
         self.logs = RecentLines()  # empty, unless somebody keeps a log
         self.remote = ""  # and where it does for other computers
+        self.certificate: DoorCertificate | None = None  # which is shown there
         self.notices: list[str] = []
         self.started = time.time()
         self.events = EventHub(f"{self.started:.0f}")

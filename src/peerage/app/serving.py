@@ -22,6 +22,7 @@ from peerage.app.api.application import build
 from peerage.app.api.control import Control
 from peerage.app.api.guard import AsgiApp, Door
 from peerage.app.api.parting import Parting
+from peerage.app.certificates import DoorCertificate
 from peerage.app.config import Config
 from peerage.app.doors import check_api_address, open_book, tls_of
 from peerage.app.node import Node
@@ -63,7 +64,10 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
             tls = tls_of(node.config.remote, book)
             listening = _open_remote(remote)
             node.remote = str(Address(*listening.getsockname()[:2]))
-            await stack.enter_async_context(_serving(build(node, access, control, door), listening, control, tls))
+            far = build(node, access, control, door)
+            served = await stack.enter_async_context(_serving(far, listening, control, tls))
+            if served.ssl is not None:
+                node.certificate = DoorCertificate(served.ssl, node.config.remote, book)
         listening = _open_socket(wanted)
         address = Address(*listening.getsockname()[:2])
         node.api = str(address)
@@ -72,13 +76,14 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
                 yield address
         finally:
             node.api = node.remote = ""
+            node.certificate = None
 
 
 @asynccontextmanager
 async def _serving(
     app: AsgiApp, listening: socket.socket, control: Control, tls: Mapping[str, str]
-) -> AsyncIterator[None]:
-    """Serve an application at an open socket for the duration of the block."""
+) -> AsyncIterator[uvicorn.Config]:
+    """Serve an application at an open socket for the duration of the block; gives the settings it is served with."""
     settings = uvicorn.Config(
         Parting(app, control),
         log_config=None,
@@ -100,7 +105,7 @@ async def _serving(
     serving.add_done_callback(ended)
     try:
         await server.up.wait()
-        yield
+        yield settings
     finally:
         control.stop()
         server.should_exit = True

@@ -61,12 +61,13 @@ class Settings:
         async with self._busy:
             try:
                 wanted = await self._peer.in_thread(self._read)
+                renewed = await self._using.refresh()
             except PeerageError as error:
                 self.notice = f"config.toml cannot be used, so the settings before it hold: {error}"
                 raise
             changed = self._changed(self._used, wanted)
             await self._use(wanted, ())
-        used = [name for name in changed if self._using.at_once(name)]
+        used = [*(name for name in changed if self._using.at_once(name)), *renewed]
         log.info("the settings were read again; changed: %s", ", ".join(changed) or "nothing")
         return Reloaded(changed=used, restart=[name for name in config.names() if self._waits(wanted, name)])
 

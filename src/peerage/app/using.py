@@ -55,6 +55,13 @@ class Using:
             self._meet(before, now)
         await self._look_on_lan(wanted=now.lan)
 
+    async def refresh(self) -> list[str]:
+        """Read again what settings name, and return whose content is another now; raises ConfigError."""
+        certificate = self._node.certificate
+        if certificate is not None and await self._node.peer.in_thread(certificate.renew):
+            return ["remote.certificate"]
+        return []
+
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _meet(self, before: Config, now: Config) -> None:

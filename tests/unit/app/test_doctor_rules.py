@@ -118,6 +118,7 @@ def test_the_certificate() -> None:
     assert found(check_certificate("/c", 90 * day, "")) == ("good", "certificate.good")
     soon = check_certificate("/c", 3.5 * day, "")
     assert (found(soon), soon.values["days"]) == (("warn", "certificate.soon"), 3)
+    assert found(check_certificate("/c", 90 * day, "", outdated=True)) == ("warn", "certificate.unread")
     assert found(check_certificate("/c", -1, "")) == ("bad", "certificate.expired")
     assert found(check_certificate("/c", None, "it is no certificate")) == ("bad", "certificate.unreadable")
 

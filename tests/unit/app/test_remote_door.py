@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
 import ssl
@@ -30,6 +31,11 @@ PASSWORD = "correct horse"
 @pytest.fixture
 def settings(tmp_path: Path) -> RemoteSettings:
     """A certificate of its own for 127.0.0.1 and node.example."""
+    return certified(tmp_path)
+
+
+def certified(folder: Path) -> RemoteSettings:
+    """Make such a certificate, and its key, in a folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node.example")])
     now = dt.datetime.now(dt.UTC)
@@ -47,7 +53,7 @@ def settings(tmp_path: Path) -> RemoteSettings:
         .add_extension(names, critical=False)
         .sign(key, hashes.SHA256())
     )
-    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
+    paths = folder / "cert.pem", folder / "key.pem"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -66,6 +72,41 @@ async def far(open_node: OpenNode, settings: RemoteSettings) -> AsyncIterator[ht
             base_url=f"https://{node.remote}/api/v1/", verify=trusted, trust_env=False
         ) as http:
             yield http
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload(open_node: OpenNode, settings: RemoteSettings) -> None:
+    node = await open_node("one", remote=settings)
+    KeyBook(node.home.keys_file).set_password(PASSWORD)
+    key = Path(settings.key)
+
+    async def shown() -> bytes:
+        trusted = ssl.create_default_context(cafile=settings.certificate)
+        _, writer = await asyncio.open_connection(*node.remote.split(":"), ssl=trusted)
+        writer.close()
+        certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return certificate
+
+    async def checked() -> str:
+        node.doctor._until = 0.0
+        return next(check.code for check in await node.doctor.examine() if check.name == "certificate")
+
+    async with serve_api(node, "127.0.0.1:0", Control()):
+        first, old_key = await shown(), key.read_bytes()
+        assert await checked() == "certificate.soon"
+        assert (await node.settings.reload()).changed == []
+        certified(key.parent)
+        assert await checked() == "certificate.unread"
+        new_key = key.read_bytes()
+        key.write_bytes(old_key)  # half of it only
+        with pytest.raises(ConfigError, match="do not do"):
+            await node.settings.reload()
+        key.write_bytes(new_key)
+        with pytest.raises(ssl.SSLError):
+            await shown()  # the one before, which is no longer trusted here
+        assert (await node.settings.reload()).changed == ["remote.certificate"]
+        assert await shown() != first
+        assert await checked() == "certificate.soon"
+    assert node.certificate is None
 
 
 async def test_another_computer_comes_in_by_the_password(far: httpx.AsyncClient) -> None:
