@@ -42,6 +42,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     down: RateSetting = 0
     up: RateSetting = 0
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = UPLOAD_SLOTS
+    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
 
 
 class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,7 +145,8 @@ TEMPLATE: Final = f"""\
 # Where finished downloads go.
 # downloads = "~/Downloads/peerage"
 
-# The folders that the page may look through, for the owner to choose what to share; hidden names and links are left out.
+# The folders that the page may look through, for the owner to choose what to share; hidden names and links
+# are left out.
 # folders = ["~"]
 
 [limits]
@@ -153,6 +155,9 @@ TEMPLATE: Final = f"""\
 # up = 0
 # How many peers are served at once; the others wait for their turn.
 # upload_slots = {UPLOAD_SLOTS}
+# How many downloads run at once, the others wait in a queue; 0: as many as is sensible. Those that get nothing
+# do not count.
+# downloads_at_once = 0
 
 [schedule]
 # Slower at certain hours: whether it is on, and the speeds then, in bytes a second; 0: as always.

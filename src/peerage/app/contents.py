@@ -6,21 +6,33 @@ show; what a file is called on this disk is not told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import PurePath
+from typing import Final
 
 import msgspec
 
 from peerage.app.api.content_models import ContentFile as FileView
+from peerage.app.api.models import LevelName
 from peerage.app.naming import UnknownNameError
 from peerage.catalogue.library import Library
 from peerage.catalogue.media_type import mime_of
-from peerage.content.bitmap import Bitmap
+from peerage.content.ledger import PieceState
 from peerage.content.manifest import FolderManifest, PieceSpace
+from peerage.content.picker import Priority
 from peerage.content.reading import Reading, Stretch
 from peerage.content.transfers import Transfers
 from peerage.errors import AddressError, LocalError
 from peerage.identity.keys import parse_id
+
+_HAVE: Final = bytes([PieceState.HAVE])
+_LEVELS: Final[dict[Priority, LevelName]] = {
+    Priority.SKIP: "skip",
+    Priority.LOW: "low",
+    Priority.NORMAL: "normal",
+    Priority.HIGH: "high",
+    Priority.NOW: "high",
+}
 
 
 class ContentFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,24 +84,20 @@ class Contents:
         )
 
     async def files(self, content_id: str) -> list[FileView]:
-        """List the files of a content, and how much of each is here."""
+        """List the files of a content, and how much of each is here; also of a download that rests."""
         content = _parsed(content_id)
+        if self._transfers.listed(content) is not None:
+            inside = await self._transfers.look_inside(content)
+            if inside is not None:
+                levels = inside.plan.choice.levels(inside.rules)
+                return _listed(inside.plan.space, inside.states, levels, await self._name(content))
         space = await self._space(content)
         here = await self.reading.pieces(content)
-        download = self._transfers.listed(content)
-        kept = download.kept_files() if download is not None and download.space is not None else range(space.file_count)
-        paths = [file.path for file in space.manifest.files] if isinstance(space.manifest, FolderManifest) else [""]
-        return [
-            FileView(
-                number=number,
-                path=path,
-                size=space.file_size(number),
-                done=sum(_lengths_here(space, number, here)),
-                wanted=number in kept,
-                mime=mime_of(path or await self._name(content)),
-            )
-            for number, path in enumerate(paths)
-        ]
+        states = bytearray(_HAVE * space.count if here is None else bytes(space.count))
+        for index in here or ():
+            states[index] = PieceState.HAVE
+        levels = dict.fromkeys(range(space.file_count), Priority.NORMAL)
+        return _listed(space, bytes(states), levels, await self._name(content))
 
     async def _space(self, content: bytes) -> PieceSpace:
         space = await self.reading.space(content)
@@ -112,8 +120,28 @@ def _parsed(content_id: str) -> bytes:
         raise UnknownNameError("a content is named by its id, of 52 characters") from error
 
 
-def _lengths_here(space: PieceSpace, number: int, here: Bitmap | None) -> Iterator[int]:
-    """Yield the lengths of the pieces of a file that are here; None means all."""
-    for index in space.pieces_of(number):
-        if here is None or index in here:
-            yield space.length_of(index)
+def _listed(space: PieceSpace, states: bytes, levels: Mapping[int, Priority], name: str) -> list[FileView]:
+    """Return the files of a content, by the states of its pieces; a file without a level is left out."""
+    paths = [file.path for file in space.manifest.files] if isinstance(space.manifest, FolderManifest) else [""]
+    return [
+        FileView(
+            number=number,
+            path=path,
+            size=space.file_size(number),
+            done=_bytes_here(space, number, states),
+            wanted=levels.get(number, Priority.SKIP) is not Priority.SKIP,
+            mime=mime_of(path or name),
+            level=_LEVELS[levels.get(number, Priority.SKIP)],
+        )
+        for number, path in enumerate(paths)
+    ]
+
+
+def _bytes_here(space: PieceSpace, number: int, states: bytes) -> int:
+    """Return how many bytes of a file are here: all its pieces are of one length, but the last."""
+    pieces = space.pieces_of(number)
+    if not pieces:
+        return 0
+    last = pieces[-1]
+    whole = states.count(_HAVE, pieces.start, last) * space.length_of(pieces.start)
+    return whole + (space.length_of(last) if states[last] == PieceState.HAVE else 0)

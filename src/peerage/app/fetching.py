@@ -23,7 +23,6 @@ from peerage.classic.downloads import OldDownload
 from peerage.classic.links import OldLink, is_old_link, parse_old_link
 from peerage.content.download import ENDED, Download, DownloadState, Wanted
 from peerage.content.names import safe_name
-from peerage.content.picker import Priority
 from peerage.content.source import Source
 from peerage.content.transfers import Transfers
 from peerage.errors import AddressError, LocalError, StoreError, TargetExistsError
@@ -74,7 +73,7 @@ class Fetching:
             folder = _absolute(into) if into is not None else self._parts.folder()
             await self._parts.peer.in_thread(_check_folder, folder)
             return self._parts.classic.get(link, folder)
-        listed = next((each for each in self._transfers.all() if each.content_id == link.content), None)
+        listed = self._transfers.listed(link.content)
         if listed is not None and into is None and only in {None, listed.wanted.only}:
             return await self._again(listed, link)
         await self._check_not_mine(link)
@@ -118,14 +117,6 @@ class Fetching:
         await self._transfers.cancel(download.content_id)
         return download
 
-    def prioritise(self, said: str, level: str, only: str | None = None) -> AnyDownload:
-        """Fetch the files that fit `only` (None: all) sooner, later or not at all."""
-        download = self.find(said)
-        if isinstance(download, OldDownload):
-            raise LocalError(f"{download.target.name} comes from an old peer, which sends a file as it likes")
-        download.set_priority(only or "*", Priority[level.upper()])
-        return download
-
     def named(self, said: str) -> tuple[bytes, str]:
         """Return the content id and the name of the download that somebody means; raises LocalError."""
         download = self.find(said)
@@ -140,16 +131,19 @@ class Fetching:
             said = format_id(parse_old_link(said).place_id)
         if is_link(said):
             return self._transfers.get(parse_link(said).content)
+        if len(said) == ID_CHARS and (listed := self._listed(_id_or_nothing(said))) is not None:
+            return listed  # as programs say it: nothing else is looked at
         items: list[tuple[Named, AnyDownload]] = [
-            (Named(format_id(each.content_id), each.status().name), each) for each in self._transfers.all()
+            (Named(format_id(each.content_id), each.wanted.target.name), each) for each in self._transfers.all()
         ]
         items += [(Named(format_id(each.content_id), each.target.name), each) for each in old]
         return find(said, items, "transfer")
 
-    def states(self) -> list[DownloadState]:
-        """Return how all downloads stand."""
-        old = [each.state for each in self._parts.classic.downloads.all()]
-        return [*(each.state for each in self._transfers.all()), *old]
+    @property
+    def unfinished(self) -> int:
+        """How many downloads have not ended."""
+        old = self._parts.classic.downloads.all()
+        return self._transfers.unfinished + sum(each.state not in ENDED for each in old)
 
     def view(self, download: AnyDownload) -> models.Transfer:
         """Show a download."""
@@ -270,6 +264,13 @@ class Locator:
                 if holder.peer_id == self._peer.peer_id or (known is not None and known.banned):
                     continue
                 yield Source(holder.peer_id, holder.addresses)
+
+
+def _id_or_nothing(said: str) -> bytes:
+    try:
+        return parse_id(said)
+    except AddressError:
+        return b""
 
 
 def _absolute(folder: str | Path) -> Path:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from peerage.app.api.event_models import StatisticsEvent
 from peerage.app.feeds import Feeds, Looks
-from peerage.content.download import ENDED
 
 if TYPE_CHECKING:
     from peerage.app.node import Node
@@ -47,6 +46,6 @@ def statistics_of(node: Node, now: float) -> StatisticsEvent:
         down=node.transfers.rate.total,
         up=node.exchange.rate.total,
         peers=len(node.peer.neighbours()),
-        transfers=sum(state not in ENDED for state in node.fetching.states()),
+        transfers=node.fetching.unfinished,
         uploads=node.exchange.waiting,
     )

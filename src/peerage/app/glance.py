@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from peerage.app.api import models
-from peerage.content.download import ENDED
 
 if TYPE_CHECKING:
     from peerage.app.node import Node
@@ -30,7 +29,7 @@ async def status_of(node: Node) -> models.Status:
         peers=len(peer.neighbours()),
         known_peers=peer.number_of_peers(),
         shares=len(await node.sharing.shares()),
-        transfers=sum(state not in ENDED for state in node.fetching.states()),
+        transfers=node.fetching.unfinished,
         addresses=[str(address) for address in reachable_at],
         rate_down=node.traffic.down.rate,
         rate_up=node.traffic.up.rate,

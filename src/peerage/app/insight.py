@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from peerage.app.api.insight_models import PieceMap, Statistics, UploadEntry
 from peerage.classic.downloads import OldDownload
-from peerage.content.download import DownloadState
 from peerage.content.ledger import PieceState
 from peerage.identity.keys import format_id
 
@@ -23,9 +22,10 @@ _IN_FLIGHT: Final = bytes([PieceState.IN_FLIGHT])
 _UNWANTED: Final = bytes([PieceState.UNWANTED])
 
 
-def piece_map(download: AnyDownload, cells: int) -> PieceMap:
-    """Return the pieces of a download in at most so many cells."""
-    states = b"" if isinstance(download, OldDownload) else _states_of(download)
+async def piece_map(node: Node, download: AnyDownload, cells: int) -> PieceMap:
+    """Return the pieces of a download in at most so many cells, also of one that rests."""
+    inside = None if isinstance(download, OldDownload) else await node.transfers.look_inside(download.content_id)
+    states = inside.states if inside is not None else b""
     count = min(cells, len(states))
     edges = [len(states) * number // count for number in range(count + 1)] if count else []
     parts = [states[first:stop] for first, stop in pairwise(edges)]
@@ -63,15 +63,6 @@ def uploads_of(node: Node) -> list[UploadEntry]:
         )
         for upload in node.exchange.given.all()
     ]
-
-
-def _states_of(download: AnyDownload) -> bytes:
-    assert not isinstance(download, OldDownload), "an old peer sends a file in one piece"
-    if download.scheduler is not None:
-        return download.scheduler.states()
-    if download.state is DownloadState.DONE and download.space is not None:
-        return _HAVE * download.space.count
-    return b""
 
 
 def _percent(part: bytes) -> int:

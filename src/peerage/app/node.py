@@ -11,7 +11,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -40,6 +40,7 @@ from peerage.app.listening import open_network
 from peerage.app.logs import RecentLines
 from peerage.app.neighbours import Neighbours
 from peerage.app.opinions import Opinions
+from peerage.app.ordering import Ordering
 from peerage.app.overlays import OverlayParts, Overlays, links_of
 from peerage.app.publication import Publication
 from peerage.app.recent import RecentHits
@@ -103,6 +104,7 @@ class Node:
         self.sharing: Sharing
         self.drops: Drops
         self.fetching: Fetching
+        self.ordering: Ordering
         self.neighbours: Neighbours
         self.shelves: PeerShares
         self.wishes: Wishes
@@ -235,10 +237,14 @@ class Node:
         return self.throttle.view()
 
     async def set_limits(
-        self, down: int | None = None, up: int | None = None, upload_slots: int | None = None
+        self,
+        down: int | None = None,
+        up: int | None = None,
+        upload_slots: int | None = None,
+        downloads_at_once: int | None = None,
     ) -> models.RateLimits:
         """Change speed limits (bytes a second, 0: none) at once and for later starts; what is None stays."""
-        given = {"down": down, "up": up, "upload_slots": upload_slots}
+        given = {"down": down, "up": up, "upload_slots": upload_slots, "downloads_at_once": downloads_at_once}
         await self.settings.set_limits({name: value for name, value in given.items() if value is not None})
         return self.limits()
 
@@ -282,6 +288,7 @@ class Node:
         self._find_with(stores)
         planner = self.overlays.planner
         self.fetching = self._fetching_with(stores.library)
+        self.ordering = Ordering(peer, self.fetching, self.transfers, self.classic)
         reputation = Reputation(stores.votes, links=links_of(peer, self.membership))
         self.opinions = Opinions(peer, reputation, recent, self.fetching.named)
         self._searching = SearchParts(peer, planner, self.overlays.local, arrivals, self.opinions, self.classic)
@@ -317,7 +324,7 @@ class Node:
         self.membership = Membership()
         self.reachability = Reachability()
         self._here = Whereabouts(self.peer, self.reachability.addresses_changed)
-        shelf = CatalogueShelf(stores.database, self.peer.peer_id, self._serving)
+        shelf = CatalogueShelf(stores.database, self.peer.peer_id, lambda: self.transfers.served)
         self.overlays = Overlays(
             OverlayParts(
                 self.peer,
@@ -356,6 +363,7 @@ class Node:
 
     def _apply(self, limits: LimitSettings) -> None:
         self.transfers.set_limits(limits.down, limits.up)
+        self.transfers.at_once = limits.downloads_at_once
         self.exchange.slots = limits.upload_slots
 
     def _search_quietly(self, wish: Wish) -> SearchRun:
@@ -365,8 +373,3 @@ class Node:
     def found(self, peer_id: PeerId, places: tuple[Address, ...]) -> None:
         """Take note of a peer that somebody told of, and where it should be."""
         self.membership.heard_of(peer_id, *places)
-
-    def _serving(self) -> Sequence[bytes]:
-        """Return the contents that downloads can serve."""
-        listed = (download.content_id for download in self.transfers.all())
-        return [content for content in listed if self.transfers.holds(content)]

@@ -74,6 +74,7 @@ class Throttle(Service):
             down=self._limits.down,
             up=self._limits.up,
             upload_slots=self._limits.upload_slots,
+            downloads_at_once=self._limits.downloads_at_once,
             now_down=now.down,
             now_up=now.up,
             scheduled=self._scheduled,
@@ -115,6 +116,7 @@ def slower(limits: LimitSettings, schedule: ScheduleSettings) -> LimitSettings:
         down=_stricter(limits.down, schedule.down),
         up=_stricter(limits.up, schedule.up),
         upload_slots=limits.upload_slots,
+        downloads_at_once=limits.downloads_at_once,
     )
 
 

@@ -138,6 +138,13 @@ def transfer_view(download: Download, own: tuple[LinkSource, ...]) -> models.Tra
         path=str(status.path),
         error=status.error,
         note=status.note,
+        place=status.terms.place,
+        added=status.terms.added,
+        finished=status.finished,
+        limit=status.terms.limit,
+        priority="high" if status.terms.level > 0 else "low" if status.terms.level < 0 else "normal",
+        files=status.shape.files,
+        kind="folder" if status.shape.folder else "file",
     )
 
 

@@ -214,22 +214,20 @@ class Transfers(Service):
         self._roster.place(changed)
         await self._reorder(content, changed)
 
-    def set_level(self, content: bytes, level: int) -> None:
+    async def set_level(self, content: bytes, level: int) -> None:
         """Let one begin sooner (higher) or later, behind those of its level; raises LocalError for a finished one."""
         download = self.get(content)
         if content not in self._roster.line:
             raise LocalError(f"{download.wanted.target.name} is complete, so nothing of it can come sooner")
         download.set_terms(msgspec.structs.replace(download.terms, level=level))
-        self._due.update(dict.fromkeys(self._roster.join(content, level)))
-        self._starting.reorder()
-        self._starting.begin()
+        await self._reorder(content, self._roster.join(content, level))
 
-    def set_limit(self, content: bytes, limit: int) -> None:
+    async def set_limit(self, content: bytes, limit: int) -> None:
         """Limit the speed of one, in bytes a second; 0 is no limit but that of all."""
         download = self.get(content)
         download.set_terms(msgspec.structs.replace(download.terms, limit=limit))
-        self._due[content] = None
         self._starting.share_room()
+        await self.keep(content)
 
     async def set_levels(self, content: bytes, changes: Mapping[int, Priority]) -> None:
         """Fetch files of one, by their numbers, sooner, later or not at all; raises LocalError when that cannot be."""
@@ -237,6 +235,10 @@ class Transfers(Service):
         if inside is None:
             raise LocalError("it is not known yet what it consists of; wait until somebody was found")
         self.get(content).set_levels(inside.plan, changes)
+        await self.keep(content)
+
+    async def keep(self, content: bytes) -> None:
+        """Write down how one stands, now rather than soon."""
         await self._note(content)
 
     def set_limits(self, down: int, up: int) -> None:

@@ -48,7 +48,7 @@ async def test_one_node_is_an_old_peer_to_another(
     [share] = [each for each in await one.library() if each.name == files.name]
     assert share.content_id not in view.note  # that is the folder's
     with pytest.raises(LocalError, match="old peer"):
-        two.fetching.prioritise(hit.content_id, "high")
+        await two.ordering.prioritise(hit.content_id, "high")
     with pytest.raises(LocalError, match="nothing to pause"):
         await two.fetching.pause(hit.content_id)
     await two.fetching.cancel(hit.content_id)

@@ -333,7 +333,7 @@ async def test_only_so_many_run_at_once_and_urgent_ones_go_first(stage):
     contents = [await seed.seed(some_bytes(PIECE, n), name=str(n)) for n in range(MAX_ACTIVE_DOWNLOADS + 4)]
     downloads = [await leech.get(content, seed, name=f"got {n}") for n, content in enumerate(contents)]
     assert [n for n, each in enumerate(downloads) if each.state is DownloadState.QUEUED] == [16, 17, 18, 19]
-    leech.transfers.set_level(contents[18].id, 5)
+    await leech.transfers.set_level(contents[18].id, 5)
     await leech.transfers.pause(contents[0].id)
     assert [n for n, each in enumerate(downloads) if each.state is DownloadState.QUEUED] == [16, 17, 19]
     await leech.transfers.resume(contents[0].id)

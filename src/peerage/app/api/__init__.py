@@ -51,7 +51,13 @@ keep-alives. The names of all bodies are those of `models.py`.
     POST   /api/v1/transfers/T/pause            Transfer
     POST   /api/v1/transfers/T/resume           Transfer
     POST   /api/v1/transfers/T/cancel           Transfer; what was downloaded in part is deleted
-    POST   /api/v1/transfers/T/priority PriorityBody  Transfer
+    POST   /api/v1/transfers/T/forget           Transfer that has ended and is off the list now; its files stay
+    POST   /api/v1/transfers/forget-finished    Forgotten; all that are complete
+    POST   /api/v1/transfers/T/move   MoveBody  Transfer; these bodies are in `transfer_models.py`
+    PUT    /api/v1/transfers/T/limit  TransferLimitBody  Transfer
+    POST   /api/v1/transfers/T/priority PriorityBody  Transfer; of its files, when there is an `only`
+    POST   /api/v1/transfers/T/files  FilesBody  Transfer
+    GET    /api/v1/transfers/T/sources          list[TransferSource], those that send first
 
     GET    /api/v1/files/C                      list[ContentFile]; C: a whole content id, of a share or a transfer
     GET    /api/v1/content/C[/PATH]?save=true   the file itself, also HEAD; Range, If-Range, If-None-Match; PATH: inside

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peerage.app.api.models import Answer
+from peerage.app.api.models import Answer, LevelName
 
 
 class ContentFile(Answer, frozen=True):
@@ -14,3 +14,4 @@ class ContentFile(Answer, frozen=True):
     done: int  # bytes of it that are here
     wanted: bool  # False: it is left out of the download
     mime: str
+    level: LevelName = "normal"  # how much it is wanted

@@ -23,10 +23,10 @@ Lines = Annotated[int, QueryParameter(ge=1, le=LOGS_KEPT)]
 Level = Annotated[Literal["debug", "info", "warning", "error"], QueryParameter()]
 
 
-@get("/transfers/{said:str}/pieces", sync_to_thread=False)
-def pieces(node: TheNode, said: Said, cells: Cells = 512) -> models.PieceMap:
+@get("/transfers/{said:str}/pieces")
+async def pieces(node: TheNode, said: Said, cells: Cells = 512) -> models.PieceMap:
     """Show which pieces of a download are here."""
-    return insight.piece_map(node.fetching.find(said), cells)
+    return await insight.piece_map(node, node.fetching.find(said), cells)
 
 
 @get("/statistics", sync_to_thread=False)

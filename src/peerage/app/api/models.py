@@ -20,6 +20,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
 VisibilityName = Literal["public", "friends", "link"]
 TransferState = Literal["queued", "finding", "checking", "running", "paused", "done", "failed", "cancelled"]
 SearchReason = Literal["limit", "timeout", "budget", "complete"]
+LevelName = Literal["skip", "low", "normal", "high"]
 Rate = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
@@ -275,6 +276,13 @@ class Transfer(Answer, frozen=True):
     error: str = ""
     note: str = ""
     unverified: bool = False  # it comes from an old peer, and nobody knows what it should be
+    place: int = 0  # in the queue: the lower, the sooner; gaps mean nothing
+    added: float = 0.0
+    finished: float | None = None
+    limit: int = 0  # bytes a second of its own, 0: none
+    priority: Literal["low", "normal", "high"] = "normal"
+    files: int = 0  # in the content, 0 while that is not known
+    kind: Literal["file", "folder"] = "file"
 
 
 class TransferEvent(Answer, frozen=True, tag="transfer", tag_field="event"):
@@ -293,9 +301,9 @@ TransferChange = TransferEvent | TransferGone | StreamProblem
 
 
 class PriorityBody(Body, frozen=True):
-    """Fetch the files that fit `only` (default: all) with this priority; "skip" leaves them out."""
+    """Begin a transfer sooner or later; or, with `only`, its files that fit; "skip" leaves them out."""
 
-    level: Literal["skip", "low", "normal", "high"]
+    level: LevelName
     only: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None = None
 
 
@@ -376,6 +384,7 @@ class RateLimits(Answer, frozen=True):
     upload_slots: int
     now_down: int = 0  # what holds now: these, or the slower ones of the schedule
     now_up: int = 0
+    downloads_at_once: int = 0  # how many run, 0: as many as is sensible
     scheduled: bool = False  # whether the slower ones of the schedule hold now
     until: float | None = None  # when that changes; None: it does not
 
@@ -386,3 +395,4 @@ class LimitsBody(Body, frozen=True):
     down: Rate | None = None
     up: Rate | None = None
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None

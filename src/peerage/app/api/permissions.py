@@ -21,10 +21,13 @@ _ROUTES: Final[dict[Permission, str]] = {
     "view": """
         doctor
         status identity metrics openapi shares link transfers transfer progress content content_inside content_files
-        events pieces statistics peers old_peers limits votes followed wishes wish_results me leave qr demo
+        events pieces sources statistics peers old_peers limits votes followed wishes wish_results me leave qr demo
     """,
     "search": "search browse",
-    "download": "fetch pause resume cancel prioritise add_wish see_wish remove_wish",
+    "download": """
+        fetch pause resume cancel prioritise choose_files move limit_transfer forget forget_finished
+        add_wish see_wish remove_wish
+    """,
     "share": "share unshare folders drop add_vote",
     "administer": """
         logs uploads down connect connect_classic change_peer change_limits change_followed keys add_key remove_key

@@ -28,6 +28,7 @@ from peerage.app.api.insight_routes import ROUTES as INSIGHT_ROUTES
 from peerage.app.api.metrics import CONTENT_TYPE, prometheus_text
 from peerage.app.api.setting_routes import ROUTES as SETTING_ROUTES
 from peerage.app.api.streams import JSON_LINES, Events, EventStream
+from peerage.app.api.transfer_routes import ROUTES as TRANSFER_ROUTES
 from peerage.app.api.vote_routes import ROUTES as VOTE_ROUTES
 from peerage.app.api.wish_routes import ROUTES as WISH_ROUTES
 from peerage.app.node import Node
@@ -197,12 +198,6 @@ async def cancel(node: TheNode, said: Said) -> models.Transfer:
     return node.fetching.view(await node.fetching.cancel(said))
 
 
-@post("/transfers/{said:str}/priority", status_code=200, sync_to_thread=False)
-def prioritise(node: TheNode, said: Said, data: JSONBody[models.PriorityBody]) -> models.Transfer:
-    """Fetch some files of a download sooner, later or not at all."""
-    return node.fetching.view(node.fetching.prioritise(said, data.level, data.only))
-
-
 # --- peers and limits -------------------------------------------------------------------------------------------
 
 
@@ -251,13 +246,13 @@ def limits(node: TheNode) -> models.RateLimits:
 @put("/limits")
 async def change_limits(node: TheNode, data: JSONBody[models.LimitsBody]) -> models.RateLimits:
     """Change the speed limits, now and for later starts."""
-    return await node.set_limits(data.down, data.up, data.upload_slots)
+    return await node.set_limits(data.down, data.up, data.upload_slots, data.downloads_at_once)
 
 
 ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *(status, identity, down, metrics, openapi),
     *(shares, share, unshare, link, search),
-    *(transfers, fetch, transfer, progress, pause, resume, cancel, prioritise),
+    *(transfers, fetch, transfer, progress, pause, resume, cancel),
     *(peers, connect, old_peers, connect_classic, change_peer, browse, limits, change_limits),
     *ACCESS_ROUTES,
     *CONTENT_ROUTES,
@@ -267,6 +262,7 @@ ROUTES: Final[Sequence[HTTPRouteHandler]] = (
     *FOLDER_ROUTES,
     *INSIGHT_ROUTES,
     *SETTING_ROUTES,
+    *TRANSFER_ROUTES,
     *WISH_ROUTES,
     *VOTE_ROUTES,
 )

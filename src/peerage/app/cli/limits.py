@@ -26,6 +26,9 @@ def limits(  # each one is an option
     ] = None,
     up: Annotated[str | None, typer.Option(metavar="SPEED", help='Upload at most so fast: 5MB, 800kB, "off".')] = None,
     slots: Annotated[int | None, typer.Option(min=1, max=1000, help="Serve at most so many peers at once.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Run at most so many downloads at once; 0: no such limit.")
+    ] = None,
     schedule: Annotated[
         list[str] | None,
         typer.Option(metavar="HOURS", help='Be slower then: "mon-fri 08:00-18:00"; repeatable, "off" for never.'),
@@ -36,7 +39,7 @@ def limits(  # each one is an option
 ) -> None:
     """Show or change speed limits; they hold at once and at the next start."""
     command = Command.of(context, as_json)
-    body = LimitsBody(down=_rate(down, "--down"), up=_rate(up, "--up"), upload_slots=slots)
+    body = LimitsBody(down=_rate(down, "--down"), up=_rate(up, "--up"), upload_slots=slots, downloads_at_once=at_once)
     changes = [
         *_hours(schedule),
         *_changes("schedule.down", _rate(slow_down, "--slow-down")),
@@ -78,6 +81,7 @@ def _facts(now: RateLimits) -> Iterator[tuple[str, str]]:
         slower = f", now {formats.limit(there)}{until}" if there != always else ""
         yield name, f"{formats.limit(always)}{slower}"
     yield "peers served at once", str(now.upload_slots)
+    yield "downloads at once", str(now.downloads_at_once or "unlimited")
 
 
 def _schedule(node: Client) -> Iterator[tuple[str, str]]:
