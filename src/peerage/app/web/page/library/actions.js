@@ -2,7 +2,7 @@
 
 import { contentUrl, post } from "../core/api.js";
 import { shares } from "../core/store.js";
-import { attempt } from "../core/toasts.js";
+import { attempt, say } from "../core/toasts.js";
 import { t } from "../core/words.js";
 import { confirm } from "../parts/dialog.js";
 import { copy } from "../parts/parts.js";
@@ -17,7 +17,8 @@ export const openFile = (share) => globalThis.open(contentUrl(share.content_id),
 export const copyPath = (share) => copy(share.path);
 
 /** Share it with somebody else; its content is not read again. */
-export const showTo = (share, visibility) => sharePaths([share.path], visibility);
+export const showTo = (share, visibility) =>
+  sharePaths([share.path], visibility, () => say(t("library.who-changed", { name: share.name, who: t(`visibility.${visibility}`) })));
 
 /** Ask, then stop sharing these; gives whether that was done. */
 export async function takeBack(taken) {

@@ -6,6 +6,7 @@ import { ApiError, lines, upload } from "../core/api.js";
 import { refresh } from "../core/store.js";
 import { reason, say } from "../core/toasts.js";
 import { t } from "../core/words.js";
+import { copyLink } from "../parts/parts.js";
 
 const UPLOADS_AT_ONCE = 2;
 const READS_AT_ONCE = 1; // the node reads with all its processors as it is
@@ -45,55 +46,60 @@ export function stop(id) {
   change(id, { state: "stopped" });
 }
 
-/** Share paths, or share them with somebody else; gives how many of them are shared in the end. */
-export function sharePaths(paths, visibility) {
+/** Share paths; those that are shared already are from now on for whom `visibility` says. */
+export function sharePaths(paths, visibility, done = saySo) {
   const begun = paths.map((path) => begin("hash", { name: nameOf(path), path }));
-  return runAll(begun, READS_AT_ONCE, (piece, signal) => share(piece, visibility, signal));
+  return runAll(begun, READS_AT_ONCE, (piece, signal) => share(piece, visibility, signal), done);
 }
 
-/** Send files of this device to the node, which keeps and shares them; gives how many arrived. */
+/** Send files of this device to the node, which keeps and shares them. */
 export function sendFiles(files, visibility) {
   const begun = files.map(({ name, size }) => begin("upload", { name, of: size }));
   const fileOf = new Map(begun.map(({ id }, at) => [id, files[at]]));
   return runAll(begun, UPLOADS_AT_ONCE, async ({ id }, signal) => {
     const file = fileOf.get(id);
     const onProgress = (done) => change(id, { done: Math.min(done, file.size) });
-    await upload(["dropped", file.name], file, { query: { visibility }, onProgress, signal });
-    return [];
+    return { share: await upload(["dropped", file.name], file, { query: { visibility }, onProgress, signal }), skipped: [] };
   });
 }
 
-/** Do all of it, a few at once; `doOne(piece, signal)` gives what was left out, or throws. */
-async function runAll(pieces, atOnce, doOne) {
+/** Say what is shared now; of one thing the link is at hand. */
+function saySo(shared) {
+  const [{ name, link }] = shared;
+  if (shared.length > 1) say(t("library.shared", { n: shared.length }));
+  else say(t("library.shared-one", { name }), "good", link ? { text: t("link.copy"), act: () => copyLink(link) } : null);
+}
+
+/** Do all of it, a few at once; `doOne(piece, signal)` gives {share, skipped}, or throws; `done(shares)` is told. */
+async function runAll(pieces, atOnce, doOne, done = saySo) {
   work.value = [...work.value.slice(-KEPT_ENDED), ...pieces];
   const waiting = [...pieces];
-  let good = 0;
+  const shared = [];
   const worker = async () => {
     for (let piece = waiting.shift(); piece; piece = waiting.shift()) {
-      if (await runOne(piece, doOne)) good += 1;
+      const share = await runOne(piece, doOne);
+      if (share) shared.push(share);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  if (good) {
-    say(t("library.shared", { n: good }));
-    refresh("shares").catch(() => {}); // events told of them already, unless the connection was lost meanwhile
-  }
-  return good;
+  if (!shared.length) return;
+  done(shared);
+  refresh("shares").catch(() => {}); // events told of them already, unless the connection was lost meanwhile
 }
 
 async function runOne(piece, doOne) {
   const { id } = piece;
   const { signal } = controls.get(id);
   try {
-    if (signal.aborted) return false;
+    if (signal.aborted) return null;
     change(id, { state: "running" });
-    const skipped = await doOne(piece, signal);
+    const { share, skipped } = await doOne(piece, signal);
     if (skipped.length) change(id, { state: "done", skipped });
     else dismiss(id);
-    return true;
+    return share;
   } catch (error) {
     change(id, error.name === "AbortError" ? { state: "stopped" } : { state: "failed", error: reason(error) });
-    return false;
+    return null;
   } finally {
     controls.delete(id);
   }
@@ -106,7 +112,7 @@ async function share({ id, path }, visibility, signal) {
     } else if (event.event === "failed") {
       throw new ApiError(event.error);
     } else if (event.event === "shared") {
-      return event.skipped;
+      return event;
     }
   }
   throw new ApiError(t("library.broke-off"));

@@ -135,6 +135,7 @@ function Password({ onClose }) {
     if (first !== again) return setFault(t("settings.password-differs"));
     try {
       await post("keys/password", { password: first });
+      await post("login", { secret: first }); // a new password ends all sessions of the owner, this one, too
       say(t("settings.password-set"));
       onClose();
     } catch (error) {

@@ -20,7 +20,9 @@ export default {
   "library.way.device": "Von diesem Gerät",
   "library.share-chosen": { one: "{n} freigeben", other: "{n} freigeben" },
   "library.send": { one: "{n} Datei senden und freigeben", other: "{n} Dateien senden und freigeben" },
-  "library.shared": { one: "{n} ist jetzt freigegeben", other: "{n} sind jetzt freigegeben" },
+  "library.shared": "{n} sind jetzt freigegeben",
+  "library.shared-one": "„{name}“ ist jetzt freigegeben",
+  "library.who-changed": "Wer „{name}“ sieht: {who}",
   "library.no-folders": "Ein Browser kann nur einzelne Dateien übergeben. Einen Ordner geben Sie über „Auswählen“ frei.",
   "library.drop-here": "Dateien hier ablegen, um sie freizugeben",
 

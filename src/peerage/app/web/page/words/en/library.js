@@ -20,7 +20,9 @@ export default {
   "library.way.device": "From this device",
   "library.share-chosen": { one: "Share {n}", other: "Share {n}" },
   "library.send": { one: "Send and share {n} file", other: "Send and share {n} files" },
-  "library.shared": { one: "{n} is shared now", other: "{n} are shared now" },
+  "library.shared": "{n} are shared now",
+  "library.shared-one": "“{name}” is shared now",
+  "library.who-changed": "Who may see “{name}”: {who}",
   "library.no-folders": "A browser can only hand over single files. To share a folder, browse to it.",
   "library.drop-here": "Drop files to share them",
 
