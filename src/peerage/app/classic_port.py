@@ -6,6 +6,7 @@ that the owner named, IPv4 as the wire of 2007 knows no other, and says what tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +104,17 @@ class ClassicPort:
             self._old_peers.keep(address)
         if self._settings.connect:
             peer.spawn(self._old_peers.look_round(), "old peers")
+
+    def use(self, connect: Sequence[Address]) -> None:
+        """Come back to these old peers from now on, instead of those that were named before."""
+        before, self._settings = self._settings.connect, ClassicSettings(self._settings.address, tuple(connect))
+        for address in before:
+            if address not in connect:
+                self._old_peers.leave(address)
+        for address in connect:
+            self._old_peers.keep(address)
+        if any(address not in before for address in connect):
+            self._old_peers.peer.spawn(self._old_peers.look_round(), "old peers")
 
     async def connect(self, address: str, hops: int) -> list[models.OldPeer]:
         """Join an old peer and whom it knows, and return all that are known now; raises LocalError or a LinkError."""

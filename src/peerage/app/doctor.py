@@ -34,6 +34,7 @@ KEPT_SECONDS: Final = 1.0
 _ASKED: Final = 16  # peers whose clocks are looked at
 _PING_SECONDS: Final = 1.5  # whoever asks the doctor waits for the slowest of them
 _HOUR: Final = 3600.0
+_WATCHER_SECONDS: Final = 60.0  # for which nothing may be watched: after each change of the shares it begins anew
 
 
 class Doctor:
@@ -45,6 +46,7 @@ class Doctor:
         self._found: list[Check] = []
         self._until = float("-inf")
         self._began = (time.time(), facts.steady_time())
+        self._watched = time.monotonic()  # when the shares were last seen to be watched, or there were none
 
     async def examine(self) -> list[Check]:
         """Return how everything is; what was found a moment ago is found again."""
@@ -74,7 +76,7 @@ class Doctor:
             *await node.peer.in_thread(examine_computer, node.home, node.config, self._still_missing()),
             *await node.peer.in_thread(examine_certificate, node.config.remote, node.certificate),
             network.check_shares(missing, len(shares)),
-            *await node.peer.in_thread(_system, here if node.is_settled else 0),
+            *await node.peer.in_thread(self._system, here),
             await self._config(),
             self._log(),
         ]
@@ -158,18 +160,21 @@ class Doctor:
             return network.check_config(str(error), (), ())
         return network.check_config("", [entry.name for entry in entries if entry.restart], unread)
 
+    def _system(self, shares: int) -> list[Check]:
+        """Look at the limits of the system; blocks."""
+        checks = [computer.check_files(most_files(), facts.files_open())]
+        if (limit := facts.watch_limit()) is not None:
+            used, now = facts.watches_used(), time.monotonic()
+            if used or not shares or not self._node.is_settled:
+                self._watched = now
+            unwatched = shares if now - self._watched > _WATCHER_SECONDS else 0
+            checks.append(computer.check_watches(limit, used, unwatched))
+        return checks
+
     def _log(self) -> Check:
         since = time.time() - _HOUR
         late = [line for line in self._node.logs.last(100, "error") if line.time >= since]
         return network.check_log(len(late), late[-1].message[:200] if late else "")
-
-
-def _system(shares: int) -> list[Check]:
-    """Look at the limits of the system; blocks."""
-    checks = [computer.check_files(most_files(), facts.files_open())]
-    if (limit := facts.watch_limit()) is not None:
-        checks.append(computer.check_watches(limit, facts.watches_used(), shares))
-    return checks
 
 
 async def _offset(connection: PeerConnection) -> float | None:

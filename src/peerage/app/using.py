@@ -14,7 +14,7 @@ from peerage.app.config import Config, value_of, with_value
 from peerage.app.lan import Lan
 from peerage.app.overlays import named_indexes
 from peerage.app.starting import addresses_to_join
-from peerage.identity.address import Address
+from peerage.identity.address import Address, parse_address
 
 if TYPE_CHECKING:
     from peerage.app.node import Node
@@ -33,6 +33,8 @@ class Using:
         """Whether a change of this setting is used without a restart."""
         if name == "index":
             return self._node.overlays.has_index
+        if name == "classic_connect":
+            return self._node.classic.address is not None
         return name.startswith(_AT_ONCE) or name in {*_LOOKED_AT, "browse", "connect", "lan"}
 
     async def begin(self) -> None:
@@ -51,6 +53,8 @@ class Using:
             logs.adjust(now.log)
         if now.browse != before.browse:
             node.shelves.admit(now.browse)
+        if now.classic_connect != before.classic_connect:
+            node.classic.use(tuple(map(parse_address, now.classic_connect)))
         if (now.connect, now.index) != (before.connect, before.index):
             self._meet(before, now)
         await self._look_on_lan(wanted=now.lan)

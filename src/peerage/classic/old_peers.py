@@ -107,6 +107,10 @@ class OldPeers(Service):
         """Come back to a peer that may not be up yet."""
         self._anchors.setdefault(address, 0.0)
 
+    def leave(self, address: Address) -> None:
+        """Come back there no more."""
+        self._anchors.pop(address, None)
+
     async def look_round(self) -> None:
         """Ask every known peer whether it is still itself, and join it again: it may have crashed and forgotten us."""
         async with asyncio.TaskGroup() as group:

@@ -70,7 +70,7 @@ class Peer:
         self._keeper = self._connector.keeper
         self._stop_asked = asyncio.Event()
         self._stopping = asyncio.Lock()
-        self.add_handler(Ping, lambda _connection, _message: Pong(int(self.clock.time())))
+        self.add_handler(Ping, lambda _connection, _message: Pong(max(0, int(self.clock.time()))))
         self.add_handler(Quit, lambda connection, _message: connection.close("the other side has left"))
 
     # --- life -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -95,6 +96,31 @@ async def test_a_silent_or_old_peer_has_no_clock(
     for answer in (silent, old):
         monkeypatch.setattr(PeerConnection, "ping", answer)
         assert (await examined(node))["clock"].code == "clock.unknown"
+
+
+@pytest.mark.parametrize("seconds", [-1e12, -1e9 * 3, 1e15])
+async def test_attack_a_peer_with_an_absurd_clock(node: Node, open_node: OpenNode, seconds: float) -> None:
+    other = await open_node("other")
+    other.peer.clock = Shifted(seconds)
+    await other.connect((await node.status()).listen)
+    assert (await examined(node))["clock"].state in {"unknown", "warn"}
+    assert node.peer.neighbours()  # whoever has a bad clock is no attacker
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+async def test_shares_that_nobody_watches(node: Node, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await node.share(files)
+    await node.settled()
+    assert (await examined(node))["watches"].code == "watches.good"
+    monkeypatch.setattr(doctor_module.facts, "watches_used", lambda: 0)
+    assert (await examined(node))["watches"].code == "watches.good"  # perhaps it just begins anew
+    node.doctor._watched -= 100.0
+    assert (await examined(node))["watches"].code == "watches.none"
+    monkeypatch.undo()
+    async with asyncio.timeout(20):
+        while not doctor_module.facts.watches_used():
+            await asyncio.sleep(0)
+    assert (await examined(node))["watches"].code == "watches.good"
 
 
 async def test_what_is_gone_from_the_disk(node: Node, files: Path) -> None:

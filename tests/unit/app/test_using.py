@@ -105,6 +105,20 @@ async def test_an_index_needs_a_restart_where_indexes_are_not_used(open_node: Op
     assert node.config.index == []
 
 
+async def test_old_peers_named_in_the_settings_are_dialled_at_once(open_node: OpenNode) -> None:
+    one, other = [await open_node(name, classic="127.0.0.1:0") for name in ("one", "other")]
+    assert other.classic.address is not None
+    await change(one, classic_connect=[str(other.classic.address)])
+    async with asyncio.timeout(20):
+        while not other.classic.peers():
+            await asyncio.sleep(0)
+    assert len(one.classic._old_peers._anchors) == 1
+    await change(one, classic_connect=[])
+    assert one.classic._old_peers._anchors == {}
+    with pytest.raises(AddressError):
+        await change(one, classic_connect=["nonsense"])
+
+
 async def test_the_local_network_is_looked_through_at_once(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     mounted: list[Service] = []
 
