@@ -32,6 +32,7 @@ class Backbone:
         self._homes: dict[PeerId, str] = {}
         self._told = 0.0  # supernodes that others told of, of late
         self._linked = 0.0  # of them, those that are linked here
+        self._chances = 0.0  # for each of them, how many it could have been that are linked here
 
     def __len__(self) -> int:
         return len(self._loads)
@@ -51,18 +52,24 @@ class Backbone:
 
     @property
     def size(self) -> int:
-        """About how many supernodes there are: as many as there are links, times how seldom one told of is linked."""
+        """About how many supernodes there are: as many as there were links, times how seldom one told of is linked.
+
+        The links of the time count, not those of now: a supernode that has just begun has few.
+        """
         if self._told < _LEAST_TOLD:
             return len(self._loads) + 1
-        return max(len(self._loads) + 1, round(len(self._loads) * self._told / max(1, self._linked)))
+        others = round(self._chances / max(1.0, self._linked))
+        return max(len(self._loads) + 1, others + 2)  # whoever tells, who is linked, and this one are not told of
 
     def note_told(self, told: Iterable[PeerId]) -> None:
         """Another supernode tells of some that it knows, chosen by chance."""
+        links = max(0, len(self._loads) - 1)
         for peer_id in told:
             self._told += 1
+            self._chances += links
             self._linked += peer_id in self._loads
         if self._told > _FADE:
-            self._told, self._linked = self._told / 2, self._linked / 2
+            self._told, self._linked, self._chances = self._told / 2, self._linked / 2, self._chances / 2
 
     def suits(self, addresses: Iterable[Address]) -> bool:
         """Whether there are not too many of that subnet already."""

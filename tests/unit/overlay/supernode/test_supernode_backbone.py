@@ -94,3 +94,33 @@ def test_how_many_there_are_is_reckoned_from_what_others_tell():
     for _ in range(60):
         one.note_told(peer(rng.randrange(8)) for _ in range(8))
     assert one.size <= 12
+
+
+def tell(one: Backbone, rng: random.Random, others: int, times: int) -> None:
+    """Let linked ones tell of some of `others`, themselves left out."""
+    for _ in range(times):
+        teller = rng.choice(sorted(one.peers))
+        told = [peer(number) for number in rng.sample(range(others), 9)]
+        one.note_told(each for each in told if each != teller)
+
+
+def test_links_that_have_just_been_made_do_not_make_it_seem_as_if_there_were_more():
+    rng = random.Random(3)
+    sizes = []
+    for _ in range(20):
+        one = backbone(2)
+        tell(one, rng, 40, 6)
+        for number in range(2, 8):
+            one.add(peer(number), place(number), IDLE)
+        sizes.append(one.size)
+    assert 25 <= sorted(sizes)[10] <= 60  # of 41; with the links of now there seemed to be more than a hundred
+
+
+def test_the_number_of_all_is_right_in_the_mean():
+    rng = random.Random(4)
+    sizes = []
+    for _ in range(40):
+        one = backbone(8)
+        tell(one, rng, 60, 40)
+        sizes.append(one.size)
+    assert 55 <= sum(sizes) / len(sizes) <= 68
