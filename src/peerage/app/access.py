@@ -1,21 +1,21 @@
 """Who is at the door of the API: by the owner's token, by a key, or by the session of a page that was let in.
 
-Invariant: whoever is let in has one role; a session ends with the process, after a while, and when its key is taken
-back. A link opens once and soon; guesses at a password are few. What a role may do is in `api/permissions.py`.
+Invariant: whoever is let in has one role; a session ends after a while, and when its key is taken back. A link opens
+once and soon; guesses at a password are few. What a role may do is in `api/permissions.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import msgspec
 
 from peerage.app.api.permissions import RoleName
-from peerage.app.keys_book import KeyBook
+from peerage.app.keys_book import Key, KeyBook
+from peerage.app.tickets import SessionFile, Tickets
 from peerage.errors import LimitError, LocalError
 from peerage.limits import API_BURST, API_RATE, LOGIN_ATTEMPTS, LOGIN_PERIOD, MAX_CLIENTS, MAX_SESSIONS
 from peerage.peer.limiter import TokenBucket
@@ -23,10 +23,7 @@ from peerage.peer.limiter import TokenBucket
 SESSION_SECONDS: Final = 7 * 86400.0
 LINK_SECONDS: Final = 600.0
 _MAX_LINKS: Final = 16
-_TOKEN_BYTES: Final = 32
 _EVERYBODY: Final = "*"  # all addresses together
-
-ValueT = TypeVar("ValueT")
 
 
 class UnknownVisitorError(LocalError):
@@ -49,57 +46,27 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 OWNER: Final = Visitor(id="owner", name="owner", role="owner")
 
 
-class _Tickets(Generic[ValueT]):
-    """Secrets that stand for something for a while; only their hashes are kept, and a bounded number."""
-
-    def __init__(self, seconds: float, maximum: int) -> None:
-        self._seconds = seconds
-        self._maximum = maximum
-        self._held: OrderedDict[str, tuple[ValueT, float]] = OrderedDict()
-
-    def give(self, value: ValueT, now: float) -> str:
-        """Return a new secret that stands for a value."""
-        secret = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._held[_hash(secret)] = (value, now + self._seconds)
-        while len(self._held) > self._maximum:
-            self._held.popitem(last=False)
-        return secret
-
-    def get(self, secret: str, now: float) -> ValueT | None:
-        """Return what a secret stands for."""
-        value, until = self._held.get(_hash(secret), (None, 0.0))
-        return value if now < until else None
-
-    def take(self, secret: str, now: float) -> ValueT | None:
-        """Return what a secret stands for, this once."""
-        value = self.get(secret, now)
-        self._held.pop(_hash(secret), None)
-        return value
-
-    def drop(self, fits: Callable[[ValueT], bool]) -> None:
-        """Forget those that stand for such a value."""
-        for key in [key for key, (value, _) in self._held.items() if fits(value)]:
-            del self._held[key]
-
-
 class Access:
     """Lets in, or not; `token` is the owner's own. Times are seconds of any clock that only goes forward."""
 
-    def __init__(self, token: str, book: KeyBook, now: Callable[[], float]) -> None:
+    def __init__(self, token: str, book: KeyBook, now: Callable[[], float], kept: SessionFile | None = None) -> None:
         self._token = token.encode()
         self.book = book
         self._now = now
-        self._sessions: _Tickets[Visitor] = _Tickets(SESSION_SECONDS, MAX_SESSIONS)
-        self._links: _Tickets[Visitor] = _Tickets(LINK_SECONDS, _MAX_LINKS)
+        self._kept = kept
+        self._sessions: Tickets[Visitor] = Tickets(SESSION_SECONDS, MAX_SESSIONS)
+        self._links: Tickets[Visitor] = Tickets(LINK_SECONDS, _MAX_LINKS)
         self._attempts: OrderedDict[str, TokenBucket] = OrderedDict()
         self._rates: OrderedDict[str, TokenBucket] = OrderedDict()
+        if kept is not None:
+            self._remember(kept)
 
     def by_token(self, said: str) -> Visitor | None:
         """Return who has this token or key."""
         if secrets.compare_digest(said.encode(), self._token):
             return OWNER
         key = self.book.find(said)
-        return Visitor(id=key.id, name=key.name, role=key.role) if key is not None else None
+        return _with_key(key) if key is not None else None
 
     def by_session(self, said: str) -> Visitor | None:
         """Return whose session this is."""
@@ -121,11 +88,14 @@ class Access:
         """Begin a session and return its secret; raises UnknownVisitorError for nobody."""
         if visitor is None:
             raise UnknownVisitorError("that is neither the password nor a key of this node")
-        return self._sessions.give(msgspec.structs.replace(visitor, by_cookie=True), self._now())
+        session = self._sessions.give(msgspec.structs.replace(visitor, by_cookie=True), self._now())
+        self._keep()
+        return session
 
     def leave(self, said: str) -> None:
         """End a session."""
         self._sessions.take(said, self._now())
+        self._keep()
 
     def make_link(self, visitor: Visitor) -> str:
         """Return a code that lets a page in, once and soon."""
@@ -140,6 +110,23 @@ class Access:
         """End all sessions and links of a key that was taken back."""
         for tickets in (self._sessions, self._links):
             tickets.drop(lambda visitor: visitor.id == visitor_id)
+        self._keep()
+
+    def _remember(self, kept: SessionFile) -> None:
+        """Let in those again who were let in before this process began; what a key may do is looked up anew."""
+        visitors = {OWNER.id: OWNER} | {key.id: _with_key(key) for key in self.book.all()}
+        for hashed, visitor_id, left in kept.load():
+            if (visitor := visitors.get(visitor_id)) is not None:
+                self._sessions.restore(hashed, msgspec.structs.replace(visitor, by_cookie=True), self._now() + left)
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            held = self._sessions.held(self._now())
+            self._kept.save([(hashed, visitor.id, left) for hashed, visitor, left in held])
+
+
+def _with_key(key: Key) -> Visitor:
+    return Visitor(id=key.id, name=key.name, role=key.role)
 
 
 def _of(buckets: OrderedDict[str, TokenBucket], key: str, rate: float, burst: float, now: float) -> TokenBucket:
@@ -151,7 +138,3 @@ def _of(buckets: OrderedDict[str, TokenBucket], key: str, rate: float, burst: fl
     while len(buckets) > MAX_CLIENTS:
         buckets.popitem(last=False)
     return bucket
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

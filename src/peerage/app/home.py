@@ -47,6 +47,7 @@ class Home:
         self.key_file = path / "identity.key"
         self.token_file = path / "api.token"
         self.keys_file = path / "api.keys"
+        self.sessions_file = path / "api.sessions"
         self.lock_file = path / "lock"
         self.daemon_file = path / "daemon.json"
         self.log_file = path / "log"

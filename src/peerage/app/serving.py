@@ -26,6 +26,7 @@ from peerage.app.certificates import DoorCertificate
 from peerage.app.config import Config
 from peerage.app.doors import check_api_address, open_book, tls_of
 from peerage.app.node import Node
+from peerage.app.tickets import SessionFile
 from peerage.errors import ConfigError
 from peerage.identity.address import Address, parse_address
 
@@ -57,7 +58,8 @@ async def serve_api(node: Node, wanted: str, control: Control) -> AsyncIterator[
     of this computer or taken, or when others could get in too easily; the default port gives way to a free one.
     """
     book = await node.peer.in_thread(open_book, node.home)
-    access = Access(node.home.token(), book, time.monotonic)
+    kept = SessionFile(node.home.sessions_file, time.time)
+    access = Access(node.home.token(), book, time.monotonic, kept)
     async with AsyncExitStack() as stack:
         if remote := node.config.remote.listen:
             door = Door(remote=True, names=frozenset(name.lower() for name in node.config.remote.names))

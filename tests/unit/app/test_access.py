@@ -13,13 +13,22 @@ import pytest
 from app_worlds import Api
 from test_api import every_route
 
-from peerage.app.access import LINK_SECONDS, SESSION_SECONDS, Access, TooManyError, UnknownVisitorError, Visitor
+from peerage.app.access import (
+    LINK_SECONDS,
+    OWNER,
+    SESSION_SECONDS,
+    Access,
+    TooManyError,
+    UnknownVisitorError,
+    Visitor,
+)
 from peerage.app.api import access_models as models
 from peerage.app.api.guard import Door
 from peerage.app.api.permissions import NEEDS, OPEN, PERMISSIONS, allowed
 from peerage.app.api.routes import ROUTES
 from peerage.app.keys_book import KeyBook
 from peerage.app.node import Node
+from peerage.app.tickets import SessionFile
 from peerage.errors import ConfigError, LimitError, LocalError
 from peerage.limits import API_BURST, LOGIN_ATTEMPTS, MAX_CLIENTS, MAX_KEYS, MAX_SESSIONS
 
@@ -46,6 +55,59 @@ def book(tmp_path: Path) -> KeyBook:
 @pytest.fixture
 def access(book: KeyBook, clock: Clock) -> Access:
     return Access("t" * 43, book, clock)
+
+
+# --- sessions outlive a restart -----------------------------------------------------------------------------------
+
+
+def restarted(book: KeyBook, path: Path, wall: Clock) -> Access:
+    return Access("t" * 43, book, Clock(), SessionFile(path, wall))
+
+
+def test_a_session_outlives_a_restart_and_no_longer_than_it_would_have(book: KeyBook, tmp_path: Path) -> None:
+    path, wall = tmp_path / "api.sessions", Clock()
+    access = restarted(book, path, wall)
+    session = access.enter(access.make_link(OWNER))
+    assert session is not None
+    assert session not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    wall.now = SESSION_SECONDS - 1
+    again = restarted(book, path, wall).by_session(session)
+    assert again is not None
+    assert (again.id, again.role, again.by_cookie) == ("owner", "owner", True)
+    wall.now = SESSION_SECONDS + 1
+    assert restarted(book, path, wall).by_session(session) is None
+
+
+def test_a_session_of_a_key_that_is_gone_or_of_one_who_left_is_not_restored(book: KeyBook, tmp_path: Path) -> None:
+    path, wall = tmp_path / "api.sessions", Clock()
+    access = restarted(book, path, wall)
+    _, annas = book.add("anna", "guest", 0.0)
+    _, berts = book.add("bert", "user", 0.0)
+    anna, bert, owner = (access.login(access.by_token(said)) for said in (annas, berts, "t" * 43))
+    access.leave(owner)
+    book.remove("anna")
+    again = restarted(book, path, wall)
+    assert again.by_session(anna) is None
+    assert again.by_session(owner) is None
+    kept = again.by_session(bert)
+    assert kept is not None
+    assert kept.role == "user"
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xff", b'[{"hash": 1}]', b""])
+def test_a_damaged_file_of_sessions_lets_nobody_in(book: KeyBook, tmp_path: Path, damage: bytes) -> None:
+    path, wall = tmp_path / "api.sessions", Clock()
+    session = restarted(book, path, wall).login(OWNER)
+    path.write_bytes(damage)
+    assert restarted(book, path, wall).by_session(session) is None
+
+
+def test_attack_a_file_of_sessions_that_others_can_write_is_not_believed(book: KeyBook, tmp_path: Path) -> None:
+    path, wall = tmp_path / "api.sessions", Clock()
+    session = restarted(book, path, wall).login(OWNER)
+    path.chmod(0o666)
+    assert restarted(book, path, wall).by_session(session) is None
 
 
 # --- keys and the password --------------------------------------------------------------------------------------
