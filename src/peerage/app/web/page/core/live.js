@@ -1,6 +1,7 @@
 // The one connection over which changes come. It is closed while nobody looks at the page for a while: a browser has
 // only six connections to a node, and a page in the background should cost nothing.
 
+import { get } from "./api.js";
 import { connection, EVENTS, load, status, take } from "./store.js";
 
 const REST_AFTER = 60_000; // milliseconds hidden
@@ -54,10 +55,13 @@ async function reload() {
   }
 }
 
-/** A browser gives up after an answer that is not a stream, such as that of a node which just starts. */
+/** A browser gives up after an answer that is no stream: from a node that just starts, or one that knows us no more. */
 function again() {
   stop();
-  setTimeout(() => document.hidden || start(), 2000);
+  setTimeout(async () => {
+    if (document.hidden || connection.value === "signed-out") return;
+    await get("me").then(start, (error) => error.status === 401 || again());
+  }, 2000);
 }
 
 document.addEventListener("visibilitychange", () => {

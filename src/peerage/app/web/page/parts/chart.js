@@ -19,7 +19,7 @@ export function SpeedChart() {
     load().then((uPlot) => {
       if (gone) return;
       chart.current = new uPlot(options(box.current), points(history.value), box.current);
-      watch = new ResizeObserver(() => chart.current?.setSize({ width: box.current.clientWidth, height: HEIGHT }));
+      watch = new ResizeObserver(() => box.current && chart.current?.setSize({ width: box.current.clientWidth, height: HEIGHT }));
       watch.observe(box.current);
     });
     return () => {
