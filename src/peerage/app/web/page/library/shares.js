@@ -86,7 +86,7 @@ function Line({ share, onOpen, onLink }) {
     <span class="kind"><${TypeIcon} type=${typeOf(share)} /></span>
     <div class="grow names">
       <button type="button" class="name cut" title=${name} onClick=${() => onOpen(path)}>${name}</button>
-      <span class="small quiet cut path" title=${path}><span class="narrow">${size(share.size)} · </span><bdi>${path}</bdi></span>
+      <span class="small quiet second"><span class="narrow number">${size(share.size)} ·</span><span class="cut path" title=${path}><bdi>${path}</bdi></span></span>
     </div>
     ${!available && html`<${Badge} kind="warn" icon="warn">${t("library.gone")}</${Badge}>`}
     ${available && note && html`<span class="wide small quiet cut note" title=${note}>${note}</span>`}

@@ -88,7 +88,7 @@ function NewKey({ onMade, onClose }) {
     }
   };
   if (made) return html`<${Secret} made=${made} onClose=${onClose} />`;
-  const input = (id, described) => html`<input id=${id} class="input" maxlength="64" required autocomplete="off" aria-describedby=${described} aria-invalid=${fault ? "true" : undefined} value=${name} onInput=${(event) => setName(event.currentTarget.value)} />`;
+  const input = (id, described) => html`<input id=${id} class="input" maxlength="64" required autofocus autocomplete="off" aria-describedby=${described} aria-invalid=${fault ? "true" : undefined} value=${name} onInput=${(event) => setName(event.currentTarget.value)} />`;
   const foot = html`
     <${Button} act=${onClose}>${t("cancel")}</${Button}>
     <${Button} kind="main" type="submit" form=${form} disabled=${!name.trim()}>${t("settings.make-key")}</${Button}>
@@ -143,7 +143,7 @@ function Password({ onClose }) {
     }
     return undefined;
   };
-  const input = (value, change) => (id, described) => html`<input id=${id} class="input" type="password" autocomplete="new-password" maxlength="200" required aria-describedby=${described} aria-invalid=${fault ? "true" : undefined} value=${value} onInput=${(event) => change(event.currentTarget.value)} />`;
+  const input = (value, change, begins = false) => (id, described) => html`<input id=${id} class="input" type="password" autofocus=${begins} autocomplete="new-password" maxlength="200" required aria-describedby=${described} aria-invalid=${fault ? "true" : undefined} value=${value} onInput=${(event) => change(event.currentTarget.value)} />`;
   const foot = html`
     <${Button} act=${onClose}>${t("cancel")}</${Button}>
     <${Button} kind="main" type="submit" form=${form} disabled=${!first || !again}>${t("settings.set-password")}</${Button}>
@@ -151,7 +151,7 @@ function Password({ onClose }) {
   return html`<${Dialog} title=${t("settings.set-password")} onClose=${onClose} foot=${foot}>
     <form id=${form} class="stack" onSubmit=${set}>
       <p class="quiet">${t("settings.password-about")}</p>
-      <${Field} label=${t("settings.password")} hint=${t("settings.password-hint", { n: LEAST })} input=${input(first, setFirst)} />
+      <${Field} label=${t("settings.password")} hint=${t("settings.password-hint", { n: LEAST })} input=${input(first, setFirst, true)} />
       <${Field} label=${t("settings.password-again")} fault=${fault} input=${input(again, setAgain)} />
     </form>
   </${Dialog}>`;
