@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: run test check bench format clean
+.PHONY: run test check bench man format clean
 
 run: $(STAMP)            ## start a node and say what to do next
 	$(BIN)/peerage up --open
@@ -20,6 +20,11 @@ check: $(STAMP)          ## lint, types, architecture
 
 bench: $(STAMP)          ## every claim of the README, with its rival in the same run
 	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+man: $(STAMP)            ## the manual page, and look at it
+	@mkdir -p build
+	$(BIN)/peerage manual > build/peerage.1
+	man -l build/peerage.1
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only .
