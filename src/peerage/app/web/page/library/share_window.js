@@ -45,7 +45,7 @@ export function ShareWindow({ path, onLink, onClose }) {
         ${ready(share) && share.kind === "file" && html`<${Button} icon="open" act=${() => openFile(share)}>${t("library.open")}</${Button}>`}
         <${Button} icon="copy" act=${() => copyPath(share)}>${t("library.copy-path")}</${Button}>
       </div>
-      ${may("share")
+      ${may("share") && share.available
         ? html`<${Visibility} value=${visibility} onChange=${setVisibility} />`
         : html`<p>${t("library.who")}: ${t(`visibility.${share.visibility}`)}</p>`}
     </div>

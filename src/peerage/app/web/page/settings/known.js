@@ -19,7 +19,7 @@ export const SECTIONS = [
 const KNOWN = {
   node: ["listen", "api", "network", "secret_file"],
   finding: ["lan", "connect", "overlay", "serve_index", "index", "browse"],
-  speed: ["limits.down", "limits.up", "limits.upload_slots"],
+  speed: ["limits.down", "limits.up", "limits.upload_slots", "limits.downloads_at_once"],
   schedule: ["schedule.on", "schedule.down", "schedule.up", "schedule.hours"],
   files: ["downloads", "folders"],
   remote: ["remote.listen", "remote.certificate", "remote.key", "remote.names"],
@@ -56,9 +56,10 @@ export const CHOICES = {
   "log.format": ["text", "json"],
 };
 
-/** Numbers that have bounds, as the node has them; 0 is written as nothing where it means "no limit". */
+/** Numbers that have bounds, as the node has them. */
 export const BOUNDS = {
   "limits.upload_slots": [1, 1000],
+  "limits.downloads_at_once": [0, 1000],
 };
 
 export const MOST_RATE = 2 ** 40; // bytes a second

@@ -164,6 +164,8 @@ export default {
   "setting.limits.up.about": "Leer heißt ohne Grenze. Etwas weniger, als Ihre Leitung kann, hält sie flott.",
   "setting.limits.upload_slots": "Uploads gleichzeitig",
   "setting.limits.upload_slots.about": "So viele werden zur selben Zeit bedient; die anderen warten, bis sie dran sind.",
+  "setting.limits.downloads_at_once": "Downloads gleichzeitig",
+  "setting.limits.downloads_at_once.about": "Die anderen warten in einer Schlange. 0: so viele, wie sinnvoll sind. Wer gerade nichts bekommt, zählt nicht.",
   "setting.schedule.on": "Zeitplan verwenden",
   "setting.schedule.on.about": "In den Stunden unten gelten stattdessen diese Grenzen.",
   "setting.schedule.down": "Dann höchstens herunterladen",

@@ -164,6 +164,8 @@ export default {
   "setting.limits.up.about": "Empty is no limit. A little less than your line can do keeps it responsive.",
   "setting.limits.upload_slots": "Uploads at once",
   "setting.limits.upload_slots.about": "How many peers are served at the same time; the others wait for their turn.",
+  "setting.limits.downloads_at_once": "Downloads at once",
+  "setting.limits.downloads_at_once.about": "The others wait in a queue. 0: as many as is sensible. Those that get nothing do not count.",
   "setting.schedule.on": "Use the schedule",
   "setting.schedule.on.about": "In the hours below these speeds hold instead.",
   "setting.schedule.down": "Download at most, in these hours",
