@@ -63,12 +63,12 @@ def check_disk(space: Space) -> Check:
         return Check.of("unknown", "disk.unknown", says, path=path, problem=space.problem)
     if free < DISK_LEAST:
         says = f"Only {size(free)} are free on the disk of {path}: the node cannot save what it learns."
-        return Check.of("bad", "disk.full", says, "Delete something on that disk at once.", path=path, free=free)
+        return Check.of("bad", "disk.full", says, "Delete something on that disk at once.", path=path, free_bytes=free)
     if free < DISK_LOW:
         says = f"Only {size(free)} are free on the disk of {path}."
         remedy = "Make room on that disk soon: empty the bin, or move large files elsewhere."
-        return Check.of("warn", "disk.low", says, remedy, path=path, free=free)
-    return Check.of("good", "disk.good", f"{size(free)} are free on the disk of {path}.", path=path, free=free)
+        return Check.of("warn", "disk.low", says, remedy, path=path, free_bytes=free)
+    return Check.of("good", "disk.good", f"{size(free)} are free on the disk of {path}.", path=path, free_bytes=free)
 
 
 def check_downloads(space: Space, missing: int) -> Check:
@@ -85,14 +85,18 @@ def check_downloads(space: Space, missing: int) -> Check:
     if missing > free:
         says = f"What is being downloaded needs {size(missing)} more, and {size(free)} are free for {path}."
         remedy = "Make room on that disk, or cancel a download, before it is full."
-        return Check.of("bad", "downloads.too-large", says, remedy, path=path, free=free, missing=missing)
+        return Check.of("bad", "downloads.too-large", says, remedy, path=path, free_bytes=free, needed_bytes=missing)
     if free < DISK_LOW:
         says = f"Only {size(free)} are free for downloads in {path}."
-        return Check.of("warn", "downloads.low", says, f"Make room on that disk, or {choose}.", path=path, free=free)
+        return Check.of(
+            "warn", "downloads.low", says, f"Make room on that disk, or {choose}.", path=path, free_bytes=free
+        )
     if space.folder == "missing":
         says = f"Downloads go to {path}, which is made with the first one; {size(free)} are free."
-        return Check.of("good", "downloads.later", says, path=path, free=free)
-    return Check.of("good", "downloads.good", f"Downloads go to {path}; {size(free)} are free.", path=path, free=free)
+        return Check.of("good", "downloads.later", says, path=path, free_bytes=free)
+    return Check.of(
+        "good", "downloads.good", f"Downloads go to {path}; {size(free)} are free.", path=path, free_bytes=free
+    )
 
 
 def check_files(limit: int, used: int | None) -> Check:

@@ -172,7 +172,7 @@ def check_shares(missing: Sequence[str], listed: int) -> Check:
             "peerage unshare PATH"
         )
         says = f"{count(len(missing), 'share')} cannot be found on the disk: {names}."
-        return Check.of("warn", "shares.missing", says, remedy, missing=len(missing), names=names)
+        return Check.of("warn", "shares.missing", says, remedy, shares=len(missing), names=names)
     if not listed:
         return Check.of("good", "shares.none", "Nothing is shared yet.", "Share a folder: peerage share PATH")
     return Check.of("good", "shares.good", f"{count(listed, 'share')}, all there.", shares=listed)

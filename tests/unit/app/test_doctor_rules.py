@@ -78,7 +78,7 @@ def test_the_home_folder(space: Space, private: bool, expected: tuple[str, str])
 def test_the_disk(free: int | None, expected: tuple[str, str]) -> None:
     check = check_disk(but(HOME, free=free))
     assert found(check) == expected
-    assert free is None or check.values["free"] == free
+    assert free is None or check.values["free_bytes"] == free
 
 
 @pytest.mark.parametrize(
