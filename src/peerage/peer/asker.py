@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, cast
 
 from peerage.errors import LinkLostError, LocalError, PeerageError, ProtocolError
 from peerage.peer.metrics import Metrics
 from peerage.peer.outbox import Outbox
-from peerage.peer.requests import Batch, BulkRequest, BulkTarget, Parts, Pending, Question, RequestTable
+from peerage.peer.requests import Batch, BulkRequest, BulkTarget, Parts, Pending, Probe, Question, RequestTable
 from peerage.wire.message import ReplyT, Request
 
 _DEADLINE_GRAIN: Final = 0.05  # seconds: deadlines are looked at no more often, so a thousand requests share one timer
@@ -71,6 +71,10 @@ class Asker:
                 yield cast(ReplyT, part)
         finally:
             self._requests.fail(tag, LinkLostError("nobody waits any more"))
+
+    def probe(self, message: Request[Any], timeout: float, ended: Callable[[PeerageError | None], None]) -> None:
+        """Send a request, and tell when it is answered, or why it was not: at the cost of no task."""
+        self._post(message, Probe(message.reply, self._loop.time() + timeout, ended))
 
     def post_bulk(self, message: Request[Any], target: BulkTarget, timeout: float) -> asyncio.Future[memoryview]:
         """Send a request that is answered by raw bytes; return the future of their buffer."""

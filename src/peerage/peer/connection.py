@@ -193,6 +193,10 @@ class PeerConnection:
         """Ask whether the other side is there, which does not count as a use of the link. To be awaited."""
         return self._asker.request(Ping(), timeout)
 
+    def probe(self, timeout: float, ended: Callable[[PeerageError | None], None]) -> None:
+        """The same without a task: `ended` hears when there is an answer, or why there is none. Raises as `send`."""
+        self._asker.probe(Ping(), timeout, ended)
+
     def request_all(
         self, messages: Sequence[Request[ReplyT]], timeout: float = REQUEST_TIMEOUT
     ) -> Coroutine[Any, Any, list[ReplyT]]:

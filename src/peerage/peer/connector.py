@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from peerage.errors import LimitError, LinkError, LocalError, NoRouteError, PeerageError, RefusedError, WrongPeerError
@@ -191,7 +192,24 @@ class Connector:
 
     async def check_live(self, quiet: float) -> None:
         """Ping talk links that were quiet for so long, and bulk links that are silent; drop who does not answer."""
-        await asyncio.gather(*(self._check(each) for each in self.links.all() if self._is_due(each, quiet)))
+        due = [each for each in self.links.all() if self._is_due(each, quiet)]
+        left, done = len(due), asyncio.get_running_loop().create_future()
+
+        def ended(connection: PeerConnection, error: PeerageError | None) -> None:
+            nonlocal left
+            left -= 1
+            if error is not None:
+                self._unanswered(connection, error)
+            if not left and not done.done():
+                done.set_result(None)
+
+        for connection in due:
+            try:
+                connection.probe(PING_TIMEOUT, partial(ended, connection))
+            except PeerageError as error:
+                ended(connection, error)
+        if due:
+            await done
 
     def _is_due(self, connection: PeerConnection, quiet: float) -> bool:
         if connection.kind is LinkKind.TALK:
@@ -201,14 +219,12 @@ class Connector:
     def _is_silent(self, connection: PeerConnection) -> bool:
         return _unheard(connection) > self._peer.limits.idle_timeout
 
-    async def _check(self, connection: PeerConnection) -> None:
-        try:
-            await connection.ping(PING_TIMEOUT)
-        except PeerageError as error:
-            if isinstance(error, LimitError) and not self._is_silent(connection):
-                return  # too busy with other answers for a ping
-            self._peer.metrics.count("peers_dead")
-            connection.abort(error)
+    def _unanswered(self, connection: PeerConnection, error: PeerageError) -> None:
+        """A ping came to nothing: end the link, unless it is only too busy with other answers for one."""
+        if isinstance(error, LimitError) and not self._is_silent(connection):
+            return
+        self._peer.metrics.count("peers_dead")
+        connection.abort(error)
 
     async def stop_listening(self) -> None:
         """Take no further links."""

@@ -38,8 +38,7 @@ class Outbox:
         self._metrics = metrics
         self._bytes = bytearray()
         self._flush_comes = False
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Event | None = None  # made when somebody waits for it
         self.blocked = False
         self.closed: PeerageError | None = None
         self.handed = 0  # bytes given to the link since it is open
@@ -107,7 +106,7 @@ class Outbox:
         if self.closed is None:
             self.closed = reason
         self._bytes.clear()
-        self._room.set()
+        self._wake()
 
     def _schedule(self) -> None:
         self._flush_comes = True
@@ -122,19 +121,25 @@ class Outbox:
     def block(self) -> None:
         """The link says that too much is unsent."""
         self.blocked = True
-        self._room.clear()
 
     def unblock(self) -> None:
         """Enough of it has gone."""
         self.blocked = False
-        self._room.set()
+        self._wake()
 
     async def drain(self) -> None:
         """Wait until the link takes more; raises LinkLostError when it has ended."""
         self.flush()
-        if self.blocked:
+        if self.blocked and self.closed is None:
+            if self._room is None:
+                self._room = asyncio.Event()
             await self._room.wait()
         self.check_open()
+
+    def _wake(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     def check_open(self) -> None:
         """Raise LinkLostError when the link has ended."""

@@ -7,6 +7,7 @@ used again while a request waits on it. The table is bounded; nothing here does 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from peerage.errors import LimitError, PeerageError, ProtocolError, RequestTimeoutError
@@ -49,6 +50,27 @@ class Question:
         """Reject."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+class Probe:
+    """One request of which only matters whether it is answered; `ended` hears why it was not, or None."""
+
+    __slots__ = ("_decoder", "_ended", "deadline")
+
+    def __init__(self, kind: type[Message], deadline: float, ended: Callable[[PeerageError | None], None]) -> None:
+        self._decoder = decoder(kind)
+        self.deadline = deadline
+        self._ended = ended
+
+    def answer(self, tag: int, payload: memoryview) -> bool:  # noqa: ARG002 -- the protocol's signature
+        """Look whether it is an answer, and tell."""
+        self._decoder.decode(payload)
+        self._ended(None)
+        return True
+
+    def fail(self, error: PeerageError) -> None:
+        """Tell."""
+        self._ended(error)
 
 
 class Batch:

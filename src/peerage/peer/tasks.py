@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -19,14 +18,26 @@ from peerage.peer.metrics import Metrics
 log = logging.getLogger("peerage.peer")
 
 
-@contextmanager
-def contained(metrics: Metrics, counter: str, name: str) -> Iterator[None]:
+class contained:  # noqa: N801 -- used as the context manager that it is
     """Log and count whatever fails inside, under a counter and a fixed name; what follows still runs."""
-    try:
-        yield
-    except Exception:  # boundary: whatever fails here must not take the node down
-        metrics.count(counter, name)
-        log.exception("%s: %s", counter.replace("_", " "), name)
+
+    __slots__ = ("_counter", "_metrics", "_name")
+
+    def __init__(self, metrics: Metrics, counter: str, name: str) -> None:
+        self._metrics = metrics
+        self._counter = counter
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        """Keep an Exception from going on: whatever fails inside must not take the node down."""
+        if kind is None or not isinstance(error, Exception):
+            return False
+        self._metrics.count(self._counter, self._name)
+        log.error("%s: %s", self._counter.replace("_", " "), self._name, exc_info=error)
+        return True
 
 
 class TaskScope:
