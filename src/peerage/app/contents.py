@@ -21,6 +21,7 @@ from peerage.content.ledger import PieceState
 from peerage.content.manifest import FolderManifest, PieceSpace
 from peerage.content.picker import Priority
 from peerage.content.reading import Reading, Stretch
+from peerage.content.resting import bytes_here
 from peerage.content.transfers import Transfers
 from peerage.errors import AddressError, LocalError
 from peerage.identity.keys import parse_id
@@ -128,20 +129,10 @@ def _listed(space: PieceSpace, states: bytes, levels: Mapping[int, Priority], na
             number=number,
             path=path,
             size=space.file_size(number),
-            done=_bytes_here(space, number, states),
+            done=bytes_here(space, number, states),
             wanted=levels.get(number, Priority.SKIP) is not Priority.SKIP,
             mime=mime_of(path or name),
             level=_LEVELS[levels.get(number, Priority.SKIP)],
         )
         for number, path in enumerate(paths)
     ]
-
-
-def _bytes_here(space: PieceSpace, number: int, states: bytes) -> int:
-    """Return how many bytes of a file are here: all its pieces are of one length, but the last."""
-    pieces = space.pieces_of(number)
-    if not pieces:
-        return 0
-    last = pieces[-1]
-    whole = states.count(_HAVE, pieces.start, last) * space.length_of(pieces.start)
-    return whole + (space.length_of(last) if states[last] == PieceState.HAVE else 0)

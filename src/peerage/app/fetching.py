@@ -63,6 +63,9 @@ class Fetching:
     def __init__(self, parts: FetchParts) -> None:
         self._parts = parts
         self._transfers = parts.transfers
+        self._shown: dict[bytes, models.Transfer] = {}  # those that rest, until they change
+        self._shown_for: tuple[LinkSource, ...] = ()
+        self._transfers.watchers.append(self._changed)
 
     async def get(
         self, target: str | models.Hit, into: str | Path | None = None, only: str | None = None
@@ -149,13 +152,19 @@ class Fetching:
         """Show a download."""
         if isinstance(download, OldDownload):
             return old_hits.transfer_view(download)
-        return views.transfer_view(download, self._parts.myself())
+        if (myself := self._parts.myself()) != self._shown_for:
+            self._shown_for = myself
+            self._shown.clear()
+        shown = self._shown.get(download.content_id)
+        if shown is None:
+            shown = views.transfer_view(download, self._shown_for)
+            if not download.is_active and self._transfers.listed(download.content_id) is download:
+                self._shown[download.content_id] = shown
+        return shown
 
     def views(self) -> list[models.Transfer]:
         """Show all downloads, the oldest first."""
-        myself = self._parts.myself()
-        old = [old_hits.transfer_view(download) for download in self._parts.classic.downloads.all()]
-        return [*(views.transfer_view(download, myself) for download in self._transfers.all()), *old]
+        return [*map(self.view, self._transfers.all()), *map(self.view, self._parts.classic.downloads.all())]
 
     async def progress(self, download: AnyDownload) -> AsyncGenerator[models.TransferEvent | None, None]:
         """Show a download whenever it has changed, until it rests; None now and then while nothing changes."""
@@ -173,6 +182,9 @@ class Fetching:
         return self.view(download) if download is not None else None
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _changed(self, content: bytes) -> None:
+        self._shown.pop(content, None)
 
     def _listed(self, content: bytes) -> AnyDownload | None:
         old = (each for each in self._parts.classic.downloads.all() if each.content_id == content)

@@ -39,21 +39,20 @@ from peerage.peer.tasks import TaskScope
 __all__ = ["ENDED", "Download", "DownloadState", "DownloadStatus", "Wanted"]
 
 _TICK: Final = 1.0  # seconds between two looks at the clock
-_NO_TERMS: Final = Terms()
 
 
 class Download:
     """A running, paused or finished download."""
 
     def __init__(
-        self, wanted: Wanted, surroundings: Surroundings, rules: Sequence[Rule] = (), terms: Terms = _NO_TERMS
+        self, wanted: Wanted, surroundings: Surroundings, rules: Sequence[Rule] = (), terms: Terms | None = None
     ) -> None:
         self.wanted = wanted
         self.content_id = ContentId(wanted.content)
         self.peer = surroundings.peer
         self.buffers = surroundings.buffers
         self.rate: Pace = surroundings.rate  # of what comes in
-        self.terms = terms  # changed by whoever lists it
+        self.terms = terms or Terms()  # changed by whoever lists it
         self.shape = Shape()
         self.finished: float | None = None  # when it was, in seconds since 1970
         self.error: PeerageError | None = None
@@ -148,6 +147,7 @@ class Download:
     def add_source(self, source: Source) -> None:
         """Use one more source, from now on."""
         self.swarm.add(source)
+        self._changed()
 
     def set_priority(self, pattern: str, priority: Priority) -> None:
         """Fetch the files of a folder that fit `pattern` sooner, later or not at all; "*" is everything.

@@ -61,7 +61,7 @@ def entry_of(download: Download, entry: BookEntry) -> BookEntry:
         paused=download.state is DownloadState.PAUSED,
         error=str(download.error) if download.state is DownloadState.FAILED else "",
         finished=download.finished,
-        place=download.terms.place,
+        place=entry.place if download.state is DownloadState.DONE else download.terms.place,
         level=download.terms.level,
         limit=download.terms.limit,
         file_count=download.shape.files,

@@ -35,7 +35,7 @@ class Readers:
 
     def __init__(self, refill: Refill) -> None:
         self._refill = refill
-        self._positions: set[Position] = set()
+        self._positions: list[Position] = []
         self._scheduler: Scheduler | None = None
         self._news: asyncio.Event | None = None  # made when somebody asks for it
 
@@ -43,11 +43,11 @@ class Readers:
     def position(self) -> Iterator[Position]:
         """Be a reader for the duration of the block."""
         position = Position(self._urge)
-        self._positions.add(position)
+        self._positions.append(position)
         try:
             yield position
         finally:
-            self._positions.discard(position)
+            self._positions.remove(position)
             self._urge()
 
     def attach(self, scheduler: Scheduler) -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from peerage.content.bitmap import Bitmap
 from peerage.content.choice import Plan, Rule, plan_of
 from peerage.content.disk import open_folder, storing
 from peerage.content.journal import Journal
-from peerage.content.ledger import Ledger
+from peerage.content.ledger import Ledger, PieceState
+from peerage.content.manifest import PieceSpace
 from peerage.content.picker import Priority
 from peerage.content.placing import part_name_of
-from peerage.content.status import DownloadState, Wanted
+from peerage.content.status import Amount, DownloadState, Wanted
+
+_HAVE: Final = bytes([PieceState.HAVE])
 
 
 class Inside(NamedTuple):
@@ -32,6 +35,23 @@ def inside_at_rest(encoded: bytes, wanted: Wanted, rules: Sequence[Rule], state:
     """Look into a download that does not run; raises StoreError, or RemoteError when its manifest is damaged."""
     plan = plan_of(wanted.content, encoded, wanted.target.name, wanted.only)
     return Inside(plan, rules, states_at_rest(plan, wanted, rules, state))
+
+
+def bytes_here(space: PieceSpace, file: int, states: bytes) -> int:
+    """Return how many bytes of a file are here: all its pieces are of one length, but the last."""
+    pieces = space.pieces_of(file)
+    if not pieces:
+        return 0
+    last = pieces[-1]
+    whole = states.count(_HAVE, pieces.start, last) * space.length_of(pieces.start)
+    return whole + (space.length_of(last) if states[last] == PieceState.HAVE else 0)
+
+
+def amount_of(inside: Inside, rules: Sequence[Rule]) -> Amount:
+    """Return how many bytes these rules want, and how many of them are here."""
+    space, kept = inside.plan.space, inside.plan.choice.kept(rules)
+    here = sum(bytes_here(space, file, inside.states) for file in kept)
+    return Amount(sum(map(space.file_size, kept)), here)
 
 
 def states_at_rest(plan: Plan, wanted: Wanted, rules: Sequence[Rule], state: DownloadState) -> bytes:

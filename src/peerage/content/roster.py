@@ -54,7 +54,9 @@ class Roster:
         """List a download, in the place of another of the same content."""
         content = bytes(download.content_id)
         self.downloads[content], self.entries[content] = download, entry
-        if entry.place is not None:
+        if entry.done:
+            pass  # it stands in no line
+        elif entry.place is not None:
             place = self.line.put(content, entry.place, entry.level)
             download.terms = msgspec.structs.replace(download.terms, place=place)
         else:

@@ -90,6 +90,7 @@ class Starting:
             download = self._roster.downloads[content]
             try:
                 download.start()
+                download.swarm.last_byte = asyncio.get_running_loop().time()  # nobody is idle before he has begun
             except LimitError as error:
                 log.info("%s waits: %s", download.wanted.target.name, error)
 

@@ -106,7 +106,8 @@ class Swarm:
             if len(self._contacts) >= MAX_SOURCES and not self._make_room():
                 return
             fresh = tuple(dict.fromkeys(source.addresses))[:SOURCE_ADDRESSES]
-            contact = self._contacts[source.peer_id] = Contact(Source(source.peer_id, fresh))
+            kept = source if fresh == source.addresses else Source(source.peer_id, fresh)
+            contact = self._contacts[source.peer_id] = Contact(kept)
             self._begin(contact)
         elif not set(source.addresses) <= set(contact.source.addresses):
             merged = tuple(dict.fromkeys((*source.addresses, *contact.source.addresses)))[:SOURCE_ADDRESSES]

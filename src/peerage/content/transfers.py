@@ -24,7 +24,7 @@ from peerage.content.messages import HavePieces, Queued, Unqueued
 from peerage.content.noting import Noting, entry_of, fresh_entry, taken_up
 from peerage.content.picker import Priority
 from peerage.content.rate import RateLimit
-from peerage.content.resting import Inside, inside_at_rest
+from peerage.content.resting import Inside, amount_of, inside_at_rest
 from peerage.content.roster import Roster
 from peerage.content.serving import Serving
 from peerage.content.source import Source, SourceLink
@@ -234,7 +234,10 @@ class Transfers(Service):
         inside = await self.look_inside(content)
         if inside is None:
             raise LocalError("it is not known yet what it consists of; wait until somebody was found")
-        self.get(content).set_levels(inside.plan, changes)
+        download = self.get(content)
+        download.set_levels(inside.plan, changes)
+        if download.scheduler is None:
+            download.amount = amount_of(inside, download.rules)
         await self.keep(content)
 
     async def keep(self, content: bytes) -> None:

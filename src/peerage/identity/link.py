@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -57,7 +58,12 @@ class ContentLink(msgspec.Struct, frozen=True, kw_only=True):
         if self.size is not None:
             yield "size", str(self.size)
         for source in self.sources[:MAX_LINK_SOURCES]:
-            yield "from", quote(str(source), safe="@:")
+            yield "from", _quoted(source)
+
+
+@lru_cache(maxsize=1024)  # a list of ten thousand links names few peers
+def _quoted(source: LinkSource) -> str:
+    return quote(str(source), safe="@:")
 
 
 def is_link(text: str) -> bool:

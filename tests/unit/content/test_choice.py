@@ -99,3 +99,47 @@ def test_a_plan_is_read_from_the_right_manifest_only():
     assert len(plan.choice.kept([])) == 3
     with pytest.raises(ForgedError):
         plan_of(bytes(32), encoded, "name", "")
+
+
+def test_files_by_their_numbers():
+    space = space_of(PATHS)
+    choice = Choice(space, "name", "")
+    everything = choice.levels([])
+    assert set(everything.values()) == {Priority.NORMAL}
+    assert len(everything) == space.file_count
+    rules = choice.with_levels([Rule("a", Priority.LOW)], {0: Priority.SKIP, 3: Priority.HIGH, 2: Priority.HIGH})
+    levels = choice.levels(rules)
+    before = choice.levels([Rule("a", Priority.LOW)])
+    assert levels == before | {0: Priority.SKIP, 2: Priority.HIGH, 3: Priority.HIGH}
+    assert len(rules) <= 3  # however often files are chosen
+    assert choice.levels(choice.with_levels(rules, {3: Priority.NORMAL})) == levels | {3: Priority.NORMAL}
+    assert choice.kept(rules) == frozenset(everything) - {0}
+    choice.check(rules)
+    overruled = choice.levels([*rules, Rule("*", Priority.LOW)])  # patterns that come later count
+    assert set(overruled.values()) == {Priority.LOW}
+
+
+def test_attack_numbers_of_files_that_there_are_not():
+    space = space_of(PATHS)
+    choice = Choice(space, "name", "*.txt")
+    left_out = next(number for number in range(space.file_count) if number not in choice.levels([]))
+    for number in (-1, space.file_count, 2**31):
+        for level in (Priority.HIGH, Priority.SKIP):
+            with pytest.raises(LocalError, match="no file"):
+                choice.with_levels([], {number: level})
+    with pytest.raises(LocalError, match="left out"):
+        choice.with_levels([], {left_out: Priority.HIGH})
+    assert choice.with_levels([], {left_out: Priority.SKIP}) == ()
+    with pytest.raises(LocalError, match="nothing to download"):
+        choice.with_levels([], dict.fromkeys(choice.levels([]), Priority.SKIP))
+
+
+@given(st.dictionaries(st.integers(0, len(PATHS) - 1), st.sampled_from([*Priority][:4])))
+def test_levels_are_those_that_were_given(changes):
+    choice = Choice(space_of(PATHS), "name", "")
+    try:
+        rules = choice.with_levels([], changes)
+    except LocalError:
+        assert all(changes.get(number) is Priority.SKIP for number in range(len(PATHS)))
+        return
+    assert choice.levels(rules) == dict.fromkeys(range(len(PATHS)), Priority.NORMAL) | changes
