@@ -36,8 +36,8 @@ until_heard() {{
     local end=$((SECONDS + 40))
     while [[ $heard != *$1* ]] && (( SECONDS < end )); do zpty -r -t shell part && heard+=$part || sleep 0.05; done
 }}
-zpty -w shell "PS1= PS2= RPS1= TERM=dumb; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D"
-zpty -w shell "source <(peerage completion zsh); bindkey '^I' complete-word; print -r -- re''ady"
+zpty -w shell "fpath=(\\$PWD \\$fpath); PS1= PS2= RPS1= TERM=dumb; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D"
+zpty -w shell "{load}; bindkey '^I' complete-word; print -r -- re''ady"
 until_heard ready
 heard=
 zpty -w -n shell {line}$'\\t'
@@ -89,5 +89,12 @@ def test_fish(folder: Path, line: str) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_zsh(folder: Path, line: str) -> None:
-    script = ZSH.format(line=shlex.quote(line), wanted=shlex.quote(LINES[line]))
+    load = "source <(peerage completion zsh)"
+    script = ZSH.format(line=shlex.quote(line), wanted=shlex.quote(LINES[line]), load=load)
     assert LINES[line] in asked("zsh", script, folder)
+
+
+def test_zsh_finds_the_script_in_its_path(folder: Path) -> None:
+    asked("zsh", "peerage completion zsh > _peerage", folder)
+    script = ZSH.format(line=shlex.quote("peerage un"), wanted="unshare", load="true")
+    assert "unshare" in asked("zsh", script, folder)

@@ -35,7 +35,11 @@ complete -o default -F _peerage_completion peerage""",
 _peerage_completion() {
     eval "$(_TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" _PEERAGE_COMPLETE=complete_zsh peerage)"
 }
-compdef _peerage_completion peerage""",
+if [[ $funcstack[1] == _peerage ]]; then
+    _peerage_completion "$@"
+else
+    compdef _peerage_completion peerage
+fi""",
     Shell.FISH: """\
 function _peerage_completion
     set -lx _PEERAGE_COMPLETE complete_fish
