@@ -32,7 +32,7 @@ from peerage.overlay.shelf import CatalogueShelf
 from peerage.peer.peer import Environment, Peer
 from peerage.transport.tcp import SystemClock, TcpTransport
 
-UPLOAD: Final = 100_000  # bytes a second: slow enough to see pieces come, and a film comes faster than it plays
+UPLOAD: Final = 300_000  # bytes a second: slow enough to see pieces come, fast enough that a film begins at once
 _HOST: Final = "127.0.0.1"
 
 

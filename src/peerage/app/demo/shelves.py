@@ -1,6 +1,6 @@
 """What the nodes of the demo network share: made once in one folder, and listed by several of them each.
 
-Invariant: everything lies in the folder that is given, some 10 MiB. Each file carries the stamp of one node, so the
+Invariant: everything lies in the folder that is given, some 18 MiB. Each file carries the stamp of one node, so the
 contents are known nowhere else: nobody who tries the demo network himself can be met, or asked, by accident.
 """
 
@@ -17,7 +17,7 @@ FILM: Final = "Pieces go round - demo film.webm"
 SEARCHES: Final = ["demo", "film", "music", "picture"]
 """Words worth searching for; each is found at several nodes."""
 
-_TURNS: Final = 24  # of the film's 24 seconds: nearly ten minutes, 8 MB, so that it can be seen coming in
+_TURNS: Final = 48  # of the film's 24 seconds: nearly twenty minutes, 16 MB, so that it can be seen coming in
 _MUSIC: Final = {
     "Up the stairs - demo music.wav": (262, 294, 330, 392, 440, 523, 587, 659, 784, 880, 1047, 523),
     "Bells at noon - demo music.wav": (659, 523, 587, 392, 392, 587, 659, 523, 659, 587, 523, 392),

@@ -2,7 +2,7 @@
 // It scrolls with the page, or by itself when it is given a height. One line can be reached with Tab; arrows, Page Up
 // and Down, Home and End move from line to line.
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../core/view.js";
+import { html, useLayoutEffect, useRef, useState } from "../core/view.js";
 
 const BEYOND = 8; // lines drawn above and below those in sight
 
@@ -14,7 +14,7 @@ export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", 
   const box = useRef(null);
   const [sight, setSight] = useState({ first: 0, last: 40 });
   const [at, setAt] = useState(0); // the line that Tab reaches
-  const moved = useRef(false);
+  const goal = useRef(-1); // the line that is to have the focus as soon as it is drawn
 
   useLayoutEffect(() => {
     let waiting = 0;
@@ -40,18 +40,17 @@ export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", 
   }, [high]);
 
   const here = Math.min(at, Math.max(0, items.length - 1));
-  useEffect(() => {
-    if (!moved.current) return;
-    const next = box.current.querySelector(`[data-at="${here}"]`);
-    if (!next) return; // it is drawn once the list has scrolled to it
-    moved.current = false;
+  useLayoutEffect(() => {
+    const next = goal.current >= 0 && box.current.querySelector(`[data-at="${goal.current}"]`);
+    if (!next) return;
+    goal.current = -1;
     next.focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
   });
 
   const move = (to) => {
     const next = Math.max(0, Math.min(items.length - 1, to));
-    moved.current = true;
+    goal.current = next;
     setAt(next);
     setSight(({ first, last }) => {
       if (next >= first && next < last) return { first, last };
@@ -65,7 +64,7 @@ export function Rows({ items, keyOf, line, label, onOpen, lineClass = () => "", 
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key in steps) {
       event.preventDefault();
-      move(here + steps[event.key]);
+      move((goal.current >= 0 ? goal.current : here) + steps[event.key]);
     } else if (event.key === "Enter" && onOpen && items[here]) {
       event.preventDefault();
       onOpen(items[here]);
