@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from peerage.app.config_template import template
 from peerage.app.schedule import Hours
 from peerage.errors import ConfigError
 from peerage.identity.network import PUBLIC_NETWORK
@@ -98,90 +99,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return Path(self.downloads).expanduser()
 
 
-TEMPLATE: Final = f"""\
-# Peerage: the settings of this node. What begins with # is a comment and shows the default.
-# "peerage reload" lets a running node read it again; what it cannot use without a restart, it names. Flags of the
-# command line go before what stands here.
-
-# Where other peers reach this node, HOST:PORT. Without a host: every interface, IPv4 and IPv6.
-# If port {DEFAULT_PORT} is taken, a free one is used, and "peerage status" says which.
-# listen = ":{DEFAULT_PORT}"
-
-# Where the command line and the web page reach this node; only addresses of this computer.
-# api = "127.0.0.1:{DEFAULT_API_PORT}"
-
-# Whom this node can talk to: a public network by its name ...
-# network = "{PUBLIC_NETWORK}"
-# ... or a private one, of all who have the same secret. A path; only you should be able to read the file.
-# secret_file = ""
-
-# Find peers on the local network. Tells it this node's id and port, and nothing else.
-# lan = true
-
-# Peers to connect to at every start: ["192.0.2.7:{DEFAULT_PORT}", "peer.example.org:{DEFAULT_PORT}"].
-# connect = []
-
-# How this node finds things: "auto" is everything that helps, by need; "index", "flood" and "dht" are one way alone,
-# "supernode" is flooding with supernodes.
-# overlay = "auto"
-
-# Keep an index for others: they register what they share with this node, and search it.
-# serve_index = false
-
-# Indexes to register with and to search, HOST:PORT or PEER_ID@HOST:PORT; several are used at once.
-# index = []
-
-# Who may look through what this node shares, without searching: "everyone", "friends" or "nobody". Whoever may look
-# sees what he would find.
-# browse = "everyone"
-
-# The clear-text port for peers of 2007, HOST:PORT; without a host only for this computer. "": there is none. It is
-# neither encrypted nor authenticated: whoever reaches it sees and fetches what is shared as public.
-# classic = ""
-
-# Peers of 2007 to join at every start, while there is a classic port: ["192.0.2.7:5678"].
-# classic_connect = []
-
-# Where finished downloads go.
-# downloads = "~/Downloads/peerage"
-
-# The folders that the page may look through, for the owner to choose what to share; hidden names and links
-# are left out.
-# folders = ["~"]
-
-[limits]
-# Speeds in bytes a second, 0: no limit. "peerage limits" changes these lines.
-# down = 0
-# up = 0
-# How many peers are served at once; the others wait for their turn.
-# upload_slots = {UPLOAD_SLOTS}
-# How many downloads run at once, the others wait in a queue; 0: as many as is sensible. Those that get nothing
-# do not count.
-# downloads_at_once = 0
-
-[schedule]
-# Slower at certain hours: whether it is on, and the speeds then, in bytes a second; 0: as always.
-# on = false
-# down = 0
-# up = 0
-# In local time: ["mon-fri 08:00-18:00", "sat,sun 10-12", "22:30-06:00"]. The last is every night.
-# hours = []
-
-[remote]
-# Where other computers reach the API and the web page, HOST:PORT; "" is nowhere. It needs a certificate and its key, as
-# PEM files, and a password: "peerage keys password". See docs/api.md.
-# listen = ""
-# certificate = ""
-# key = ""
-# What other computers call this one, besides its addresses: ["node.example.org"].
-# names = []
-
-[log]
-# debug, info, warning or error. The log is in the file "log" of this folder.
-# level = "info"
-# "text" for people; "json" for programs: one object a line.
-# format = "text"
-"""
+TEMPLATE: Final = template(DEFAULT_PORT, DEFAULT_API_PORT)
 
 
 def write_default(path: Path) -> None:
@@ -223,10 +141,7 @@ def parse(text: str, source: str = "config.toml") -> Config:
         config = msgspec.convert(data, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(str(error), _Source(text, source))) from error
-    try:
-        Hours(config.schedule.hours)
-    except ConfigError as error:
-        raise ConfigError(f"{_Source(text, source).place('schedule', 'hours')}: {error}") from error
+    _check_values(config, _Source(text, source))
     return config
 
 
@@ -335,6 +250,20 @@ def _check_names(data: dict[str, Any], section: str, kind: type[msgspec.Struct],
             close = difflib.get_close_matches(key, kind.__struct_fields__, 1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known are: {', '.join(kind.__struct_fields__)}"
             raise ConfigError(f"{source.place(section, key)}: there is no setting {key!r}{hint}")
+
+
+def _check_values(config: Config, source: _Source) -> None:
+    """Raise ConfigError for hours that are none, and for a path that begins with the home of nobody."""
+    try:
+        Hours(config.schedule.hours)
+    except ConfigError as error:
+        raise ConfigError(f"{source.place('schedule', 'hours')}: {error}") from error
+    for name in ("downloads", "secret_file", "remote.certificate", "remote.key"):
+        section, _, key = name.rpartition(".")
+        try:
+            Path(str(value_of(config, name))).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"{source.place(section, key)}: {key} = ... is not right: {error}") from error
 
 
 def _explain(message: str, source: _Source) -> str:

@@ -60,10 +60,8 @@ class Doctor:
     async def _examine(self) -> list[Check]:
         node = self._node
         offsets = await self._offsets()
-        shares = await node.library()
+        shares, here = await self._shares()
         ears = await node.peer.in_thread(self._ears)
-        here = sum(share.available for share in shares)
-        missing = [share.path for share in shares if not share.available]
         return [
             network.check_listening(ears),
             network.check_reachable(
@@ -75,7 +73,7 @@ class Doctor:
             *self._index(),
             *await node.peer.in_thread(examine_computer, node.home, node.config, self._still_missing()),
             *await node.peer.in_thread(examine_certificate, node.config.remote, node.certificate),
-            network.check_shares(missing, len(shares)),
+            shares,
             *await node.peer.in_thread(self._system, here),
             await self._config(),
             self._log(),
@@ -146,6 +144,15 @@ class Doctor:
         ]
         if (check := network.check_index(named, time.time() - node.started)) is not None:
             yield check
+
+    async def _shares(self) -> tuple[Check, int]:
+        """Look at what is shared, and return how much of it is there."""
+        try:
+            shares = await self._node.library()
+        except PeerageError as error:
+            return network.check_catalogue(str(error)), 0
+        missing = [share.path for share in shares if not share.available]
+        return network.check_shares(missing, len(shares)), len(shares) - len(missing)
 
     def _still_missing(self) -> int:
         """Return how many bytes downloads have still to write."""

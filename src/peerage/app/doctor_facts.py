@@ -27,6 +27,13 @@ _WATCHES: Final = Path("/proc/sys/fs/inotify/max_user_watches")
 
 def look_at_folder(path: Path) -> Space:
     """Return how a folder is, and how much room is left there; one that is missing is judged by where it would be."""
+    try:
+        return _look_at_folder(path)
+    except OSError as error:  # one above it may not be looked into
+        return Space(path=str(path), folder="read-only", free=None, problem=error.strerror or str(error))
+
+
+def _look_at_folder(path: Path) -> Space:
     standing = _first_there(path)
     free, problem = _free(standing)
     if path.exists() and not path.is_dir():

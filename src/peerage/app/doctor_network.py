@@ -178,6 +178,12 @@ def check_shares(missing: Sequence[str], listed: int) -> Check:
     return Check.of("good", "shares.good", f"{count(listed, 'share')}, all there.", shares=listed)
 
 
+def check_catalogue(problem: str) -> Check:
+    """Judge a list of shares that cannot be read."""
+    says = f"The list of what is shared cannot be read: {problem}."
+    return Check.of("bad", "shares.unreadable", says, "Look at the disk, then restart the node.", problem=problem)
+
+
 def check_index(named: Sequence[Named], age: float) -> Check | None:
     """Judge the indexes that the owner has named; None without any."""
     silent = [each.name for each in named if not each.registered]

@@ -14,8 +14,9 @@ from app_worlds import Api, OpenNode
 
 from peerage.app import doctor as doctor_module
 from peerage.app.api.doctor_models import Check
+from peerage.app.api.models import Share
 from peerage.app.node import Node
-from peerage.errors import RequestTimeoutError
+from peerage.errors import RequestTimeoutError, StoreError
 from peerage.peer.connection import PeerConnection
 from peerage.peer.messages import Pong
 
@@ -160,6 +161,15 @@ async def test_a_download_that_is_larger_than_the_disk(node: Node, open_node: Op
     await other.set_limits(up=0)
     await download.wait()
     assert node.doctor._still_missing() == 0
+
+
+async def test_a_catalogue_that_cannot_be_read(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def damaged() -> list[Share]:
+        raise StoreError("the catalogue is damaged")
+
+    monkeypatch.setattr(node.sharing, "shares", damaged)
+    check = (await examined(node))["shares"]
+    assert (check.code, check.values["problem"]) == ("shares.unreadable", "the catalogue is damaged")
 
 
 async def test_settings_that_wait(node: Node) -> None:

@@ -23,6 +23,7 @@ from peerage.app.doctor_network import (
     Ears,
     Named,
     Times,
+    check_catalogue,
     check_clock,
     check_config,
     check_index,
@@ -199,6 +200,10 @@ def test_shares() -> None:
     gone = check_shares(["/a", "/b", "/c", "/d", "/e"], 6)
     assert found(gone) == ("warn", "shares.missing")
     assert "/a, /b, /c and 2 more" in gone.says
+
+
+def test_a_list_of_shares_that_cannot_be_read() -> None:
+    assert found(check_catalogue("disk I/O error")) == ("bad", "shares.unreadable")
 
 
 def test_indexes() -> None:

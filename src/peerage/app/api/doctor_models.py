@@ -19,9 +19,8 @@ class Check(Answer, frozen=True):
     code: str  # what was found, for translation: the name, a dot, and a word, such as "disk.low"
     says: str  # the same as a sentence with the facts
     remedy: str = ""  # what to do, as sentences; "" where nothing is to be done
-    values: dict[str, str | int | float] = msgspec.field(
-        default_factory=dict
-    )  # its facts, for translation; *_bytes, seconds, days
+    # the facts in it, for translation; those that are no plain numbers end with _bytes, or are called seconds or days
+    values: dict[str, str | int | float] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, state: CheckState, code: str, says: str, remedy: str = "", **values: str | float) -> Self:
