@@ -1,7 +1,7 @@
 """Flooding: what keyword tables on the last hops, and asking step by step, save of the query traffic of 2001.
 
-What is compared: three overlays on the *same* peers, so over the same mesh (HyParView, grown by 10,000 joins), asked the
-same queries by the same peers at the same time, each with message codes of its own so that the traffic of each is
+What is compared: three overlays on the *same* peers, so over the same links (six a node, a random regular graph), asked
+the same queries by the same peers at the same time, each with message codes of its own so that the traffic of each is
 counted apart, all over the network, relays and answers included:
 
 - `plain`: Gnutella 0.4 (`FloodRules.classic_2001`, no rates): every question goes to everybody within seven links;
@@ -21,6 +21,7 @@ import random
 from typing import Any, ClassVar
 
 import msgspec
+from bars.meshes import link_up
 
 from peerage.errors import LimitError
 from peerage.lab.census import Count
@@ -41,12 +42,12 @@ from peerage.overlay.flood.messages import (
     RecordsFound,
     TableUpdate,
 )
-from peerage.overlay.flood.sending import Links
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.shelf import Shelf
 
 WANTED = (20, 1)
 TTL = 7
+SETTLE = 75.0  # seconds in which tables are told, and those of the neighbours' neighbours
 TAIL = 12.0  # seconds after the last question, for what is still on its way
 UNBOUNDED = dict.fromkeys(
     ("incoming_rate", "incoming_burst", "relayed_rate", "relayed_burst", "own_rate", "own_burst"), 1000000000.0
@@ -126,10 +127,10 @@ RULES = {"plain": PLAIN_RULES, "tables": TABLES_RULES, "flood": FloodRules()}
 class Variant(FloodOverlay):
     """Flooding by some rules, in messages of its own."""
 
-    def __init__(self, name: str, shelf: Shelf, links: Links) -> None:
-        super().__init__(shelf, RULES[name], links)
+    def __init__(self, name: str, shelf: Shelf) -> None:
+        super().__init__(shelf, RULES[name])
         self.name = name
-        self._engine = Flooding(self._answerer, RULES[name], links, FAMILIES[name])
+        self._engine = Flooding(self._answerer, RULES[name], None, FAMILIES[name])
 
 
 class Beside(Flood):
@@ -138,16 +139,13 @@ class Beside(Flood):
     def __init__(self) -> None:
         self.variants: dict[int, dict[str, Overlay]] = {}
 
-    async def mount_overlay(self, member: Member) -> None:
-        """Mount them."""
-        assert member.membership is not None
-        links = member.membership.active
-        mounted = self.variants[member.seat] = {name: Variant(name, member.shelf, links) for name in FAMILIES}
+    async def equip(self, member: Member) -> None:
+        """Mount them; links are made once, for all."""
+        mounted = self.variants[member.seat] = {name: Variant(name, member.shelf) for name in FAMILIES}
         for overlay in mounted.values():
             await member.node.peer.mount(overlay)
             await overlay.publish(member.held.records())
         member.overlay = mounted["flood"]
-        member.node.peer.start_pings()
 
 
 class FloodBar(Experiment):
@@ -162,9 +160,14 @@ class FloodBar(Experiment):
         self.beside = Beside()
         return self.beside
 
+    async def _join(self) -> None:
+        """Link all at once, and wait until tables have gone round."""
+        await link_up(self.population.living(), random.Random(f"links {self.spec.seed}"))
+        await self.wait(self.spec.settle, "settling")
+
     async def strike(self) -> None:
         """Ask, instead of the usual searches, which are few."""
-        links = [len(member.membership.active()) for member in self.population.living() if member.membership]
+        links = [len(member.node.peer.neighbours()) for member in self.population.living()]
         self.figures["degree"] = sum(links) / len(links)
         for wanted in WANTED:
             for number, kind in enumerate(KINDS):
@@ -220,7 +223,7 @@ def _figures(count: Count, found: dict[str, int], queries: int) -> dict[str, Any
     return shown
 
 
-def measure(seed: int, peers: int = 10_000, queries: int = 15) -> dict[str, Any]:
+def measure(seed: int, peers: int = 10_000, queries: int = 12) -> dict[str, Any]:
     """Run one world."""
     made: list[FloodBar] = []
 
@@ -228,7 +231,7 @@ def measure(seed: int, peers: int = 10_000, queries: int = 15) -> dict[str, Any]
         made.append(FloodBar(rng, spec, report))
         return made[0]
 
-    spec = Spec(generation="flood", seed=seed, peers=peers, queries=queries, settle=150.0)
+    spec = Spec(generation="flood", seed=seed, peers=peers, queries=queries, settle=SETTLE, quiet=1.0)
     result: Result = run_experiment(spec, lambda _step, _share: None, make)
     figures = made[0].figures
     for unit in ("messages", "bytes"):

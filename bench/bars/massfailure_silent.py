@@ -7,6 +7,6 @@ from typing import Any
 from bars.massfailure import measure_case
 
 
-def measure(seed: int, peers: int = 10_000, queries: int = 90) -> dict[str, Any]:
+def measure(seed: int, peers: int = 10_000, queries: int = 60, joins: int = 0) -> dict[str, Any]:
     """Run one world."""
-    return measure_case("silent", seed, peers, queries)
+    return measure_case("silent", seed, peers, queries, joins)
