@@ -57,32 +57,38 @@ IndexOption = Annotated[
 ]
 
 
+ListenOption = Annotated[
+    str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where other peers reach it.")
+]
+ApiOption = Annotated[
+    str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where this command line reaches it.")
+]
+SecretOption = Annotated[
+    Path | None, typer.Option(metavar="F", allow_dash=True, help='The private network of this secret; "-" asks for it.')
+]
+ConnectOption = Annotated[
+    list[str] | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Connect to this peer; repeatable.")
+]
+LogOption = Annotated[
+    bool, typer.Option("--log-to-stderr", help="Write the log there, too: for a journal or a container.")
+]
+
+
 def up(  # each one is an option
     context: typer.Context,
-    listen: Annotated[
-        str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where other peers reach it.")
-    ] = None,
-    api: Annotated[
-        str | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Where this command line reaches it.")
-    ] = None,
+    listen: ListenOption = None,
+    api: ApiOption = None,
     network: Annotated[str | None, typer.Option(metavar="N", help="The public network of this name.")] = None,
-    secret_file: Annotated[
-        Path | None,
-        typer.Option(metavar="F", allow_dash=True, help='The private network of this secret; "-" asks for it.'),
-    ] = None,
+    secret_file: SecretOption = None,
     no_lan: Annotated[bool, typer.Option("--no-lan", help="Stay out of sight on the local network.")] = False,
-    connect: Annotated[
-        list[str] | None, typer.Option(parser=_address, metavar="HOST:PORT", help="Connect to this peer; repeatable.")
-    ] = None,
+    connect: ConnectOption = None,
     classic: ClassicOption = None,
     overlay: OverlayOption = None,
     serve_index: ServeIndexOption = False,
     index: IndexOption = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open its page in the browser.")] = False,
     detached: Annotated[bool, typer.Option("--detach", help="Go on in the background once it is up.")] = False,
-    log_to_stderr: Annotated[
-        bool, typer.Option("--log-to-stderr", help="Write the log there, too: for a journal or a container.")
-    ] = False,
+    log_to_stderr: LogOption = False,
     as_json: Json = False,
 ) -> None:
     """Start this node and let it run until Ctrl-C, or in the background with --detach."""
