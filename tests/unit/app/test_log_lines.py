@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerage.app.config import LogSettings
@@ -15,18 +15,18 @@ from peerage.app.log_lines import LEVELS, LogLine, as_json, as_text, last_lines,
 from peerage.app.logs import adjust, logging_to, read_log
 from peerage.catalogue.text import is_showable
 
-plain = st.text().filter(is_showable)
-loggers = st.from_regex(r"[a-z]+(\.[a-z]+)*", fullmatch=True)
+plain = st.text(st.characters(max_codepoint=0x2FFF).filter(is_showable), max_size=20)
 lines = st.builds(
     LogLine,
     time=st.integers(0, 4 * 10**12).map(lambda milliseconds: milliseconds / 1000),
     level=st.sampled_from(LEVELS),
-    logger=loggers.map(lambda name: name[:200]),
+    logger=st.sampled_from(["peerage", "peerage.app", "uvicorn.error"]),
     message=plain,
     trace=st.lists(plain.filter(bool), max_size=3).map("\n".join),
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(lines, st.booleans()), max_size=5))
 def test_text_and_json_in_one_file_are_read_back(written: list[tuple[LogLine, bool]]) -> None:
     texts = [(as_json if json else as_text)(line) for line, json in written]
