@@ -1,7 +1,7 @@
 """Which files are wanted, and how much: patterns, rules in order, and what must not be left with nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerage.content.bitmap import Bitmap
@@ -78,6 +78,7 @@ def test_a_single_file_goes_by_its_name():
     )
 
 
+@settings(deadline=None)
 @given(
     only=st.sampled_from(["", "*.txt", "a", "z.txt"]),
     rules=st.lists(st.tuples(st.sampled_from(["*", "a", "*.txt", "z*", "b/c"]), st.sampled_from(Priority)), max_size=5),
@@ -134,6 +135,7 @@ def test_attack_numbers_of_files_that_there_are_not():
         choice.with_levels([], dict.fromkeys(choice.levels([]), Priority.SKIP))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, len(PATHS) - 1), st.sampled_from([*Priority][:4])))
 def test_levels_are_those_that_were_given(changes):
     choice = Choice(space_of(PATHS), "name", "")

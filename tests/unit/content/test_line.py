@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerage.content import line as line_module
@@ -94,6 +94,7 @@ OPERATIONS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(OPERATIONS, max_size=40))
 def test_the_order_is_that_of_a_list(operations: list[tuple[str, bytes, int]]) -> None:
     line, model, levels = Line(), [], {}

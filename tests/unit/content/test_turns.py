@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerage.content.turns import Decision, Turns
@@ -48,6 +48,7 @@ def test_when_all_are_dead_the_deadest_stands_back_for_a_while() -> None:
     assert turns.decide([b"a", b"b"], {b"a": 999.0, b"b": 999.0}, 0, 0.0, anew=False) == NOBODY  # nobody waits
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 30).map(lambda n: bytes([n])), unique=True, max_size=20),
     st.dictionaries(st.integers(0, 30).map(lambda n: bytes([n])), st.floats(0, 1000), max_size=5),
