@@ -96,7 +96,7 @@ def page() -> Page:
 def _find(path: str) -> PageFile | None:
     if path.startswith(ROOT):
         return page().files.get(path)
-    return page().frame if path == "/" or path.strip("/") in VIEWS else None
+    return page().frame if path == "/" or path[1:].rstrip("/") in VIEWS else None
 
 
 def _walk(folder: Traversable, above: str) -> Iterator[tuple[str, bytes]]:

@@ -9,7 +9,6 @@ export default {
   "close": "Schließen",
   "cancel": "Abbrechen",
   "save": "Speichern",
-  "add": "Hinzufügen",
   "remove": "Entfernen",
   "copied": "Kopiert",
   "copy.by-hand": "Bitte kopieren:",

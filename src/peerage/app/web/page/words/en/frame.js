@@ -9,7 +9,6 @@ export default {
   "close": "Close",
   "cancel": "Cancel",
   "save": "Save",
-  "add": "Add",
   "remove": "Remove",
   "copied": "Copied",
   "copy.by-hand": "Copy this:",
