@@ -126,6 +126,8 @@ def words_of(language: str) -> dict[str, str]:
     """Return the sentences of a language by their keys, with the forms for numbers as they are written."""
     found: dict[str, str] = {}
     for path in sorted((PAGE / "words" / language).glob("*.js")):
+        if path.name == "doctor.js":
+            continue  # of the node itself, see below
         for key, text in re.findall(r'^  "([^"]+)":\s*(.+?),?$', path.read_text("utf-8"), re.MULTILINE):
             assert key not in found, f"{key} stands twice in {language}"
             found[key] = text
@@ -151,6 +153,18 @@ def test_every_sentence_that_the_page_uses_is_there_and_none_for_nothing() -> No
     for key in english:
         used = key in named or key.startswith(prefixes) or key.rpartition(".")[0] in named  # `${words}.${option}`
         assert used, f"{key} is used nowhere"
+
+
+def test_the_doctor_speaks_german_with_the_codes_and_values_of_the_node() -> None:
+    source = "".join(path.read_text("utf-8") for path in (PAGE.parents[1]).glob("doctor_[cn]*.py"))
+    codes = set(re.findall(r'"((?:[a-z]+)\.[a-z-]+)"', source))
+    codes |= {"downloads.no-folder", "downloads.read-only"}  # made of what is wrong with the folder
+    text = (PAGE / "words/de/doctor.js").read_text("utf-8")
+    said = dict(re.findall(r'^  "([^"]+)": "(.+)",$', text, re.MULTILINE))
+    assert {key for key in said if not key.endswith(".do")} == codes
+    for key, sentence in said.items():
+        for name in re.findall(r"\{(?:size:)?(\w+)\}", sentence):
+            assert re.search(rf"\b{name}=", source), f"{key}: no check gives {name}"
 
 
 def test_nothing_is_said_outside_the_words() -> None:

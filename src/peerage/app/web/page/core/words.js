@@ -41,3 +41,13 @@ export function t(key, values = {}) {
 
 /** Whether there is such a sentence: what the node says in codes may be newer than the page. */
 export const knows = (key) => key in en;
+
+/** What a check of the doctor says by its code, where the language has it; otherwise as the node said it. */
+export function checked(code, said, values, sizeOf) {
+  const text = words.value.checks?.[code];
+  if (text === undefined) return said;
+  return text.replace(/\{(?:(size):)?(\w+)\}/g, (whole, kind, name) => {
+    if (!(name in values)) return whole;
+    return kind ? sizeOf(values[name]) : String(values[name]);
+  });
+}

@@ -1,9 +1,10 @@
 // How the node is, in words, and what to do about it; the same as `peerage doctor`.
 
 import { html, useEffect, useRef, useState } from "../core/view.js";
+import { size } from "../core/format.js";
 import { usePoll } from "../core/poll.js";
 import { route } from "../core/route.js";
-import { knows, t } from "../core/words.js";
+import { checked, t } from "../core/words.js";
 import { Badge } from "../parts/parts.js";
 
 const RANK = { bad: 0, warn: 1, unknown: 2, good: 3 };
@@ -46,11 +47,8 @@ function Check({ check }) {
   return html`<li class="check-line">
     <span class=${`dot ${state}`}></span>
     <div class="grow">
-      <span class="spoken">${t(`doctor.state.${state}`)}: </span>${translated(`doctor.${code}`, says, values)}
-      ${remedy && html`<p class="small quiet">${translated(`doctor.${code}.do`, remedy, values)}</p>`}
+      <span class="spoken">${t(`doctor.state.${state}`)}: </span>${checked(code, says, values, size)}
+      ${remedy && html`<p class="small quiet">${checked(`${code}.do`, remedy, values, size)}</p>`}
     </div>
   </li>`;
 }
-
-/** The page's own sentence for a code, in the language of the user; what it does not know yet as the node says it. */
-const translated = (key, said, values) => (knows(key) ? t(key, values) : said);

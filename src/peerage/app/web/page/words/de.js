@@ -1,5 +1,6 @@
 // German; one file for the frame and what is shared, one for each view.
 
+import checks from "./de/doctor.js";
 import frame from "./de/frame.js";
 import home from "./de/home.js";
 import library from "./de/library.js";
@@ -8,4 +9,4 @@ import search from "./de/search.js";
 import settings from "./de/settings.js";
 import transfers from "./de/transfers.js";
 
-export default { ...frame, ...home, ...library, ...network, ...search, ...settings, ...transfers };
+export default { checks, ...frame, ...home, ...library, ...network, ...search, ...settings, ...transfers };
