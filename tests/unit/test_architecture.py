@@ -73,6 +73,7 @@ PURE = (
     "classic/questions.py",
     "classic/whereabouts.py",
     "content/bitmap.py",
+    "content/choice.py",
     "content/given.py",
     "content/ledger.py",
     "content/line.py",

@@ -117,11 +117,11 @@ class Ordering:
         )
 
 
-def _here(download: Download, contact: Contact) -> int | None:
+def _here(download: Download, contact: Contact) -> int:
     """Return how much of the content a source has, in percent."""
     scheduler, link, space = download.scheduler, contact.link, download.space
     if scheduler is None or space is None or link is None or not link.attached:
-        return None
+        return 0
     has = scheduler.has(link.peer_id)
     return 100 if has is None else 100 * has.count() // max(space.count, 1)
 

@@ -136,7 +136,7 @@ async def test_files_of_a_folder_and_who_gives_what(
     assert map_at_rest.busy == []
     assert -1 in map_at_rest.cells
     (source,) = await said(api, "GET", "transfers/Alte%20Lieder/sources", list[TransferSource])
-    assert (source.state, source.here) == ("resting", None)
+    assert (source.state, source.here) == ("resting", 0)
     await other.set_limits(up=0)
     await said(api, "POST", "transfers/Alte%20Lieder/resume", models.Transfer)
     path = await download.wait()

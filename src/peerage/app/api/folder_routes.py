@@ -41,7 +41,7 @@ async def folders(node: TheNode, request: AnyRequest, path: FolderPath = "") -> 
     """List a folder of this computer that may be looked through, to choose what to share; "" lists those folders."""
     downloads = node.config.download_folder
     owner = visitor_of(request).role == "owner"
-    roots = own_folders.roots_of(node.config.folders if owner else [str(downloads)])
+    roots = own_folders.roots_of(node.config.folders if owner else [str(downloads.absolute())])
     shared = {share.path for share in await node.library()}
     view = own_folders.View(roots, node.home.path, shared)
     return await node.peer.in_thread(own_folders.look, path, view)

@@ -46,7 +46,7 @@ class TransferSource(Answer, frozen=True):
     address: str  # where it is connected, or would be dialled first
     rate_down: float
     received: int  # bytes from it since this node was started, for this transfer
-    here: int | None  # percent of the pieces that it has, None when that is not known
+    here: int  # percent of the pieces that it has, 0 while that is not known
     state: StateName
     agent: str  # what it runs, as it says
 

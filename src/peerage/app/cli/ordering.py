@@ -133,7 +133,7 @@ def _row(source: TransferSource) -> Sequence[str]:
         source.name,
         source.address,
         source.state,
-        f"{source.here} %" if source.here is not None else "?",
+        f"{source.here} %" if source.state in {"queued", "ready", "sending"} else "?",
         formats.speed(source.rate_down) if source.rate_down else "",
         formats.size(source.received) if source.received else "",
         source.agent,
