@@ -1,11 +1,12 @@
 """The node at a glance: what `peerage status` shows.
 
-Invariant: it looks and changes nothing.
+Invariant: it looks and changes nothing, and asks neither disk nor database, as it is asked for often.
 """
 
 from __future__ import annotations
 
 import os
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,14 @@ async def status_of(node: Node) -> models.Status:
         private=node.network.private,
         peers=len(peer.neighbours()),
         known_peers=peer.number_of_peers(),
-        shares=len(await node.sharing.shares()),
+        shares=node.sharing.count,
         transfers=node.fetching.unfinished,
         addresses=[str(address) for address in reachable_at],
         rate_down=node.traffic.down.rate,
         rate_up=node.traffic.up.rate,
         home=str(node.home.path),
         pid=os.getpid(),
-        version=version("peerage"),
+        version=_version(),
         started=node.started,
         role=node.overlays.role(),
         reachable=node.reachability.reachable,
@@ -45,3 +46,8 @@ async def status_of(node: Node) -> models.Status:
         old_peers=len(node.classic.peers()),
         notices=node.all_notices(),
     )
+
+
+@cache
+def _version() -> str:
+    return version("peerage")

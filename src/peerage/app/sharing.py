@@ -61,6 +61,11 @@ class Sharing:
                 self._changed()
                 yield self._outcome(path, work)
 
+    @property
+    def count(self) -> int:
+        """How many files and folders are shared."""
+        return self._library.count
+
     async def shares(self) -> list[models.Share]:
         """Return what is shared, in the order in which it was."""
         return [self._view(shared) for shared in await self._library.shares()]

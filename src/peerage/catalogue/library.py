@@ -103,6 +103,11 @@ class Library:
             self._left_out.pop(row.path, None)
             return shared
 
+    @property
+    def count(self) -> int:
+        """How many files and folders are shared; without a look at the database, as it is asked for often."""
+        return self._book.count
+
     async def shares(self) -> list[Shared]:
         """Return what is shared, in the order in which it was."""
         return [self._shared(row) for row in await self._book.rows()]

@@ -24,9 +24,10 @@ _PLACES: Final = 16  # copies of a file that are looked at for one that is still
 
 
 class ShareBook:
-    """Shares and their entries in one database."""
+    """Shares and their entries in one database; `count` is how many shares there are, once `restore` was called."""
 
     def __init__(self, database: Database, executor: Executor) -> None:
+        self.count = 0
         self._database = database
         self._executor = executor
 
@@ -81,15 +82,19 @@ class ShareBook:
 
     async def restore(self) -> None:
         """Take over the list beside the database when this one knows of no share."""
-        if self._database.path is None or await self.rows():
+        self.count = len(await self.rows())
+        if self._database.path is None or self.count:
             return
         path = list_path(self._database.path)
         for listed in await asyncio.get_running_loop().run_in_executor(self._executor, read_list, path):
             await self._database.write(partial(_put, listed, Kind.FILE))  # what it is shows when it is looked at
+        self.count = len(await self.rows())
 
     async def _write_list(self) -> None:
+        rows = await self.rows()
+        self.count = len(rows)
         if self._database.path is not None:
-            listed = [ListedShare(row.path, row.visibility) for row in await self.rows()]
+            listed = [ListedShare(row.path, row.visibility) for row in rows]
             path = list_path(self._database.path)
             await asyncio.get_running_loop().run_in_executor(self._executor, write_list, path, listed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ async def test_attack_a_guest_changes_nothing(walk: Api) -> None:
             answered = await ask(walk, operation, walk.headers("guest"), body)
             assert operation.name == "leave" or answered.status == 403, (operation, answered)
     assert await state() == before
+
+
+# --- what costs little --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["status", "id", "limits", "me", "peers", "transfers"])
+async def test_what_pages_ask_often_waits_for_no_thread(walk: Api, monkeypatch: pytest.MonkeyPatch, route: str) -> None:
+    """The threads hash and write while files move, and whoever waits for one of them waits behind that."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a thread was asked")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "run_in_executor", refuse)
+    assert (await walk.call(Call("GET", f"/api/v1/{route}", walk.headers("guest")))).status == 200
 
 
 # --- what is turned away ----------------------------------------------------------------------------------------

@@ -87,6 +87,18 @@ async def test_a_folder_and_each_file_in_it_get_a_signed_record(house: House, mu
     assert await house.library.shares() == [shared]
 
 
+async def test_how_many_shares_there_are_is_known_without_asking_the_database(house: House, music: Path) -> None:
+    assert house.library.count == 0
+    await house.library.share(music)
+    await house.library.share(music / "notes.txt")
+    await house.library.share(music)  # again
+    assert house.library.count == len(await house.library.shares()) == 2
+    library = await house.restart()
+    assert library.count == 2
+    await library.unshare(music)
+    assert library.count == len(await library.shares()) == 1
+
+
 async def test_a_single_file(house: House, music: Path) -> None:
     shared = await house.library.share(music / "notes.txt")
     assert (shared.name, shared.kind, shared.files, shared.size) == ("notes.txt", Kind.FILE, 1, 9)

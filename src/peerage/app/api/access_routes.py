@@ -27,8 +27,11 @@ TheNode = NamedDependency[Node]
 TheAccess = NamedDependency[Access]
 
 
-def check_permission(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Turn away whoever has not the permission that a route needs; runs before each of them."""
+async def check_permission(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Turn away whoever has not the permission that a route needs; runs before each of them.
+
+    A coroutine, because the framework runs plain functions here in a thread, for which a busy node waits too long.
+    """
     if handler.handler_name in OPEN:
         return
     visitor = connection.scope["state"].get(VISITOR)
