@@ -71,7 +71,7 @@ function Paths({ text, setText, wrong }) {
     id=${id}
     class="input mono"
     rows="4"
-    spellcheck="false"
+    spellcheck=${false}
     maxlength="200000"
     aria-describedby=${described}
     aria-invalid=${wrong ? "true" : undefined}

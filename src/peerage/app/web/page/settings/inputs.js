@@ -32,7 +32,7 @@ function Choice({ entry, value, onValue, ...rest }) {
 }
 
 function Line({ entry, value, onValue, ...rest }) {
-  return html`<input ...${common(rest)} class="input" type="text" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="8000" placeholder=${entry.default || undefined} value=${value} onInput=${(event) => onValue(event.currentTarget.value.trim())} />`;
+  return html`<input ...${common(rest)} class="input" type="text" spellcheck=${false} autocapitalize="off" autocomplete="off" maxlength="8000" placeholder=${entry.default || undefined} value=${value} onInput=${(event) => onValue(event.currentTarget.value.trim())} />`;
 }
 
 const linesOf = (text) => text.split("\n").map((each) => each.trim()).filter(Boolean);
@@ -48,7 +48,7 @@ function Lines({ value, onValue, ...rest }) {
     ...${common(rest)}
     class="input"
     rows=${Math.max(2, Math.min(6, value.length + 1))}
-    spellcheck="false"
+    spellcheck=${false}
     value=${text ?? value.join("\n")}
     onInput=${written}
     onBlur=${() => setText(null)}

@@ -41,7 +41,7 @@ export function HoursInput({ id, value, described, invalid, label, onValue }) {
       id=${id}
       class="input mono"
       rows=${Math.max(2, Math.min(8, value.length + 1))}
-      spellcheck="false"
+      spellcheck=${false}
       aria-describedby=${described}
       aria-invalid=${invalid ? "true" : undefined}
       value=${text ?? value.join("\n")}

@@ -1,7 +1,7 @@
 // The hours of a week to paint on: with the mouse by drawing over them, with the keyboard by arrows and space. Days are
 // lines in a wide window and columns in a narrow one. The names of days and hours stand for all of them.
 
-import { html, useEffect, useRef, useState } from "../core/view.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../core/view.js";
 import { language, t } from "../core/words.js";
 import { clock, painted, partOf } from "./hours.js";
 
@@ -34,8 +34,8 @@ export function WeekGrid({ week, onWeek, label, described }) {
   const [lines, columns] = tall ? [HOURS, DAYS] : [DAYS, HOURS];
   const here = [Math.min(at[0], lines - 1), Math.min(at[1], columns - 1)];
 
-  useEffect(() => {
-    if (!moved.current) return;
+  useLayoutEffect(() => {
+    if (!moved.current) return; // at once: the next key may come before the next picture
     moved.current = false;
     table.current.querySelector(`[data-at="${here}"]`)?.focus();
   });
