@@ -42,15 +42,8 @@ def test_the_doctor_with_and_without_a_node(machine):
 def test_slower_at_certain_hours(machine):
     machine.up()
     said = ["limits", "--up", "5MB", "--schedule", "mon-sun 00:00-24:00", "--slow-up", "1MB", "--json"]
-    assert machine.do(*said).json | {"until": 0} == {
-        "down": 0,
-        "up": 5_000_000,
-        "upload_slots": 8,
-        "now_down": 0,
-        "now_up": 1_000_000,
-        "scheduled": True,
-        "until": 0,
-    }
+    now = machine.do(*said).json
+    assert (now["up"], now["now_up"], now["down"], now["scheduled"]) == (5_000_000, 1_000_000, 0, True)
     shown = machine.do("limits")
     assert "upload\t5.0 MB/s, now 1.0 MB/s" in shown.out
     assert "mon-sun 00:00-24:00" in shown.out
