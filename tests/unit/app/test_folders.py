@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peerage.app import folders
+from peerage.app.api.control import Control
 from peerage.app.api.folder_models import Folder
 from peerage.app.folders import View, look, roots_of
 from peerage.app.home import Home
@@ -248,8 +249,8 @@ async def test_the_owner_sees_what_he_allowed_and_a_user_his_downloads(open_node
     downloads = node.config.download_folder
     downloads.mkdir(parents=True)
     (downloads / "got.txt").write_text("got")
-    async with serve_api(node, "127.0.0.1:0", None) as address:  # type: ignore[arg-type]
-        api = Api(str(address), Home(node.home.path).token(), None)  # type: ignore[arg-type]
+    async with serve_api(node, "127.0.0.1:0", Control()) as address:
+        api = Api(str(address), Home(node.home.path).token(), Control())
         async with api.http, await api.as_role("user") as user, await api.as_role("guest") as guest:
             assert names(await asked(api.http, "")) == ["root"]
             music = (await asked(api.http, str(root))).entries[0]
