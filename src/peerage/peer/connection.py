@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,8 +33,6 @@ from peerage.wire.message import ERROR, REPLY, Done, Message, Refusal, ReplyT, R
 
 log = logging.getLogger("peerage.peer")
 
-DataT = TypeVar("DataT")
-
 _FRAME_COST = 256  # bytes of memory that a held frame takes beside its payload
 
 
@@ -46,7 +44,7 @@ class Upkeep(NamedTuple):
 
 
 class PeerConnection:
-    """Messages to and from one other peer."""
+    """Messages to and from one other peer; `peer_id` is proved, `remote` is where it is as seen from here."""
 
     def __init__(self, link: Link, local_id: PeerId, dispatcher: Dispatcher, upkeep: Upkeep) -> None:
         limits, self._metrics = upkeep
@@ -68,6 +66,10 @@ class PeerConnection:
         self.on_open: Callable[[PeerConnection], None] = _ignore
         self.on_lost: Callable[[PeerConnection], None] = _ignore
         self.local_id = local_id
+        self.peer_id = link.peer_id
+        self.public_key = link.public_key  # raw Ed25519
+        self.remote = link.remote
+        self.outgoing = link.outgoing  # whether this side dialled
         self.kind = LinkKind.TALK
         self.dialled: Address | None = None  # where this side reached the other
         self.at_work: dict[asyncio.Task[None], bool] = {}  # coroutine handlers, and whether somebody wants an answer
@@ -78,26 +80,6 @@ class PeerConnection:
         return f"<PeerConnection {self.kind} {format_id(self.peer_id)[:8]} {self.remote}>"
 
     # --- who and where --------------------------------------------------------------------------------------
-
-    @property
-    def peer_id(self) -> PeerId:
-        """The proved id of the other peer."""
-        return self._link.peer_id
-
-    @property
-    def public_key(self) -> bytes:
-        """Its raw Ed25519 key."""
-        return self._link.public_key
-
-    @property
-    def remote(self) -> Address:
-        """Where it is, as seen from here."""
-        return self._link.remote
-
-    @property
-    def outgoing(self) -> bool:
-        """Whether this side dialled."""
-        return self._link.outgoing
 
     @property
     def hello(self) -> Hello:
@@ -275,13 +257,17 @@ class PeerConnection:
         """Say where the next bytes go."""
         return self._reader.get_buffer(hint)
 
-    def buffer_updated(self, count: int) -> None:
+    def take(self, data: bytes) -> None:
+        """Do the same with bytes that need no buffer (transport.base.Taker)."""
+        self.buffer_updated(len(data), data)
+
+    def buffer_updated(self, count: int, data: bytes | None = None) -> None:
         """Handle every frame that is now complete, then write once."""
         self.last_heard = self._loop.time()
         self.received += count
         self._out.hold()
         try:
-            self._handle(self._reader.advance(count))
+            self._handle(self._reader.advance(count) if data is None else self._reader.take(data))
         except (PeerageError, msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             self._violated(error)
         finally:

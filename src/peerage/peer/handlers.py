@@ -88,6 +88,7 @@ class HandlerTable:
 
     def __init__(self) -> None:
         self._by_code: dict[bytes, Registration] = {}
+        self.get = self._by_code.get  # the handler for a code, or None; looked up for each message
 
     def add(self, message: type[MessageT], handler: Handler[MessageT]) -> None:
         """Register; a second handler for the same code is a LocalError."""
@@ -101,10 +102,6 @@ class HandlerTable:
         """Take a handler off again; LocalError when there is none."""
         if self._by_code.pop(message.code, None) is None:
             raise LocalError(f"{message.code.decode()} has no handler")
-
-    def get(self, code: bytes) -> Registration | None:
-        """Return the handler for a code."""
-        return self._by_code.get(code)
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(sorted(self._by_code))

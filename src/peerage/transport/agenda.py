@@ -26,6 +26,7 @@ class Agenda:
 
     def __init__(self, grain: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time  # the loop's time
         self._grain = grain
         self._due: dict[int, deque[Event]] = {}
         self._steps: list[int] = []  # a heap
@@ -33,13 +34,11 @@ class Agenda:
         self._alarm_step = 0
         self._ringing = -1  # the step being run
 
-    def now(self) -> float:
-        """Return the loop's time."""
-        return self._loop.time()
-
     def at(self, when: float, event: Event) -> None:
         """Run `event` at this loop time, rounded up to the grid."""
-        step = max(math.ceil(when / self._grain - _EARLY), self._ringing + 1)
+        step = math.ceil(when / self._grain - _EARLY)
+        if step <= self._ringing:
+            step = self._ringing + 1
         events = self._due.get(step)
         if events is not None:
             events.append(event)
@@ -93,10 +92,14 @@ class Conveyor(Generic[ItemT]):
 
     def put(self, when: float, item: ItemT) -> None:
         """Let `item` come out at `when`, and never before what was put in earlier."""
-        self._latest = max(self._latest, when)
-        self._items.append((self._latest, item))
-        if len(self._items) == 1:
-            self._agenda.at(self._latest, self._bring)
+        items = self._items
+        if when < self._latest:
+            when = self._latest
+        else:
+            self._latest = when
+        items.append((when, item))
+        if len(items) == 1:
+            self._agenda.at(when, self._bring)
 
     def _bring(self) -> None:
         now = self._agenda.now() + _ROUNDING

@@ -121,9 +121,12 @@ class MemoryLink:
         """Send, in order; `data` is copied unless nobody can change it."""
         if self._over or self._closing or not len(data):
             return
-        data = bytes(data)
-        if self.host.uplink is None and not self._queue.size and self._between + len(data) <= self._window:
-            self._send(data, self._agenda.now() + self._latency)
+        data, host = bytes(data), self.host
+        between = self._between + len(data)
+        if host.uplink is None and not self._queue.size and between <= self._window:
+            self._between = between
+            host.bytes_sent += len(data)
+            self._way.put(self._agenda.now() + self._latency, data)
             return
         self._queue.put(data)
         self._pump()

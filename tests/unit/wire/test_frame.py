@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peerage.errors import ProtocolError
@@ -76,6 +76,7 @@ splits = st.lists(st.integers(1, 6000), min_size=1, max_size=30)
 
 
 @pytest.mark.parametrize("way", [read, take])
+@settings(deadline=None)  # a busy computer is no failure
 @given(messages=st.lists(st.one_of(control, bulk), max_size=12), sizes=splits)
 def test_any_split_gives_the_same_frames(messages: list[tuple[bytes, int, bytes]], sizes: list[int], way) -> None:
     shelf, sent, expected = Shelf({}), b"", []
