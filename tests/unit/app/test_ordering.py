@@ -57,7 +57,7 @@ async def test_places_priorities_and_limits(api: Api, node: Node) -> None:
     for to, order in (("top", "cab"), ("down", "acb"), ("bottom", "abc"), ("up", "acb"), ("top", "cab")):
         assert (await said(api, "POST", "transfers/c/move", models.Transfer, {"to": to})).name == "c"
         assert "".join(await listed(api)) == order
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while node.fetching.find("c").state is DownloadState.QUEUED:
             await asyncio.sleep(0.01)
     assert node.fetching.find("a").state is DownloadState.QUEUED
@@ -110,7 +110,7 @@ async def test_files_of_a_folder_and_who_gives_what(
     share = await other.share(files)
     await other.set_limits(up=MIB)
     download = await node.get(share.link)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not download.status().done:
             await asyncio.sleep(0.01)
     (source,) = await said(api, "GET", "transfers/Alte%20Lieder/sources", list[TransferSource])
