@@ -5,7 +5,7 @@ import { get, whenSignedOut } from "./core/api.js";
 import { start, stop } from "./core/live.js";
 import "./core/notify.js";
 import { route } from "./core/route.js";
-import { connection, me } from "./core/store.js";
+import { connection, me, status } from "./core/store.js";
 import { apply } from "./core/theme.js";
 import { keptLanguage, speak, t } from "./core/words.js";
 import { Entrance } from "./frame/entrance.js";
@@ -30,7 +30,7 @@ function App() {
   if (connection.value === "signed-out") return html`<${Entrance} onEntered=${enter} /><${Toasts} />`;
   if (me.value === null) return null;
   const View = VIEWS[view];
-  return html`<${Frame}><${View} key=${view} /></${Frame}><${Toasts} /><${Confirmations} />`;
+  return html`<${Frame}>${status.value && html`<${View} key=${view} />`}</${Frame}><${Toasts} /><${Confirmations} />`;
 }
 
 async function enter() {

@@ -3,7 +3,7 @@
 import { html } from "../core/view.js";
 import { size } from "../core/format.js";
 import { to } from "../core/route.js";
-import { notices, shares, statistics, status, transfers } from "../core/store.js";
+import { notices, shares, statistics, transfers } from "../core/store.js";
 import { t } from "../core/words.js";
 import { SpeedChart } from "../parts/chart.js";
 import { Icon } from "../parts/icons.js";
@@ -16,7 +16,6 @@ import { FirstSteps } from "./first_steps.js";
 const MOST = 6;
 
 export function Home() {
-  if (!status.value) return html`<${ViewHead} title=${t("view.home")} /><p class="quiet">${t("loading")}</p>`;
   return html`
     <${ViewHead} title=${t("view.home")} />
     <div class="stack">

@@ -14,7 +14,7 @@ export function Explain({ ended, onClose }) {
   const name = (stage) => (knows(`search.stage.${stage.name}`) ? t(`search.stage.${stage.name}`) : stage.name);
   return html`<${Dialog} title=${t("search.explain.title")} onClose=${onClose} wide>
     <div class="stack">
-      <p><${Cost} ended=${ended} /> ${t(`search.reason.${ended.reason}`)}</p>
+      <p>${t("search.found", { n: count(ended.hits) })} <${Cost} ended=${ended} />. ${t(`search.reason.${ended.reason}`)}</p>
       <div class="scrolls" tabindex="0" role="region" aria-label=${t("search.explain.title")}>
         <table class="sheet stages">
           <thead><tr>

@@ -24,7 +24,7 @@ const KNOWN = {
   files: ["downloads", "folders"],
   remote: ["remote.listen", "remote.certificate", "remote.key", "remote.names"],
   old: ["classic", "classic_connect"],
-  log: ["log.level", "log.format", "log.stderr"],
+  log: ["log.level", "log.format"],
 };
 
 const BY_PREFIX = {

@@ -99,7 +99,7 @@ export default {
   "search.explain.bytes": "Daten",
   "search.explain.first": "Erster Treffer",
   "search.explain.found": "Neue Treffer",
-  "search.explain.refused": { one: "{n} abgelehnt", other: "{n} abgelehnt" },
+  "search.explain.refused": { one: "{n} doppelt oder falsch", other: "{n} doppelt oder falsch" },
   "search.reason.limit": "Sie endete, weil genug gefunden war.",
   "search.reason.timeout": "Sie endete, weil die Zeit um war.",
   "search.reason.budget": "Sie endete, weil sie so viel gekostet hat, wie sie darf.",

@@ -200,6 +200,4 @@ export default {
   "setting.log.format.about": "Wie die Zeilen in der Datei stehen.",
   "setting.log.format.text": "Text, für Menschen",
   "setting.log.format.json": "JSON, für Programme",
-  "setting.log.stderr": "Auch auf die Standardfehlerausgabe",
-  "setting.log.stderr.about": "Für das Systemjournal oder einen Container.",
 };

@@ -99,7 +99,7 @@ export default {
   "search.explain.bytes": "Data",
   "search.explain.first": "First hit",
   "search.explain.found": "New hits",
-  "search.explain.refused": { one: "{n} refused", other: "{n} refused" },
+  "search.explain.refused": { one: "{n} repeated or wrong", other: "{n} repeated or wrong" },
   "search.reason.limit": "It ended because enough was found.",
   "search.reason.timeout": "It ended because its time was over.",
   "search.reason.budget": "It ended because it had cost as much as it may.",

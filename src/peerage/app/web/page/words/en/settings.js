@@ -200,6 +200,4 @@ export default {
   "setting.log.format.about": "How lines stand in the file.",
   "setting.log.format.text": "Text, for people",
   "setting.log.format.json": "JSON, for programs",
-  "setting.log.stderr": "To standard error, too",
-  "setting.log.stderr.about": "For a system journal or a container.",
 };
