@@ -253,15 +253,15 @@ def share_of_core(daemon: Daemon, seconds: float) -> float:
 def measure_open(moving: Transfers, opened: Callable, rounds: int) -> dict[str, object]:
     """Fetch with the page closed and with it open on both sides, in turn."""
     rows: dict[str, list[dict[str, float]]] = {"closed": [], "open": []}
+    watched = moving.daemons if opened is follower else moving.daemons[1:]
     for number in range(rounds + 1):
-        closed = moving.once()
-        with contextlib.ExitStack() as pages:
-            for daemon in moving.daemons if opened is follower else moving.daemons[1:]:
-                pages.enter_context(opened(daemon))
-            opened_one = moving.once()
-        if number:  # the first round warms up
-            rows["closed"].append(closed)
-            rows["open"].append(opened_one)
+        for name in ("closed", "open")[:: 1 if number % 2 else -1]:  # who comes second finds warmer caches
+            with contextlib.ExitStack() as pages:
+                for daemon in watched if name == "open" else ():
+                    pages.enter_context(opened(daemon))
+                figures = moving.once()
+            if number:  # the first round warms up
+                rows[name].append(figures)
     ratios = [
         after["mib_per_s"] / before["mib_per_s"] for before, after in zip(rows["closed"], rows["open"], strict=True)
     ]
@@ -389,14 +389,14 @@ def run(options: argparse.Namespace) -> dict[str, object]:
 
 
 def judge(result: dict) -> dict[str, bool]:
-    """Compare with the claim; the first load is the quickest of three, as the first one reads the files from the package."""
+    """Compare with the claim; of the first loads, the median."""
     slowest = max(each["moving"]["median_ms"] for each in result["status"].values())
-    loads = [*result["first_load"], *result.get("in_browser", ())]
+    loads = [result[name] for name in ("first_load", "in_browser") if name in result]
     return {
         "status": slowest < STATUS_MS,
         "idle": result["idle"]["with_page"] < IDLE_SHARE,
-        "bytes": max(each["bytes"] for each in loads) < FIRST_LOAD_BYTES,
-        "seconds": max(each["seconds"] for each in loads) < FIRST_LOAD_SECONDS,
+        "bytes": all(median(each["bytes"] for each in some) < FIRST_LOAD_BYTES for some in loads),
+        "seconds": all(median(each["seconds"] for each in some) < FIRST_LOAD_SECONDS for some in loads),
         "transfer": result["transfer"]["rate_times"] > OPEN_RATE,
     }
 
