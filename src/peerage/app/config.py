@@ -21,7 +21,7 @@ from peerage.app.config_template import template
 from peerage.app.schedule import Hours
 from peerage.errors import ConfigError
 from peerage.identity.network import PUBLIC_NETWORK
-from peerage.limits import UPLOAD_SLOTS
+from peerage.limits import MAX_ACTIVE_DOWNLOADS, UPLOAD_SLOTS
 
 DEFAULT_PORT: Final = 7411
 DEFAULT_API_PORT: Final = 7412
@@ -43,7 +43,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     down: RateSetting = 0
     up: RateSetting = 0
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] = UPLOAD_SLOTS
-    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=MAX_ACTIVE_DOWNLOADS)] = 0
 
 
 class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

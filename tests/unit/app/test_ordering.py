@@ -20,7 +20,7 @@ from peerage.app.node import Node
 from peerage.classic.links import OldLink
 from peerage.content.status import DownloadState
 from peerage.identity.address import Address
-from peerage.limits import MAX_LEVELS, MIB
+from peerage.limits import MAX_ACTIVE_DOWNLOADS, MAX_LEVELS, MIB
 
 T = TypeVar("T")
 
@@ -99,7 +99,8 @@ async def test_bad_orders(api: Api) -> None:
     ):
         await refused(api, method, f"transfers/nothing/{route}", body, 404)
     assert (await api.http.get("transfers/nothing/sources")).status_code == 404
-    await refused(api, "PUT", "limits", {"downloads_at_once": -1}, 400)
+    for count in (-1, MAX_ACTIVE_DOWNLOADS + 1):
+        await refused(api, "PUT", "limits", {"downloads_at_once": count}, 400)
 
 
 async def test_files_of_a_folder_and_who_gives_what(

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from peerage.app.api.trust_models import Trust
+from peerage.limits import MAX_ACTIVE_DOWNLOADS
 
 MAX_TARGETS = 1000  # of one request: nobody types more paths
 MAX_TEXT = 8192  # of a path, a link or a glob; a link with eight addresses is far below
@@ -395,4 +396,4 @@ class LimitsBody(Body, frozen=True):
     down: Rate | None = None
     up: Rate | None = None
     upload_slots: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
-    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    downloads_at_once: Annotated[int, msgspec.Meta(ge=0, le=MAX_ACTIVE_DOWNLOADS)] | None = None

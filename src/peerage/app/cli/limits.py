@@ -15,6 +15,7 @@ from peerage.app.cli.client import Client
 from peerage.app.cli.command import Command, Json
 from peerage.app.schedule import Hours
 from peerage.errors import ConfigError, LocalError
+from peerage.limits import MAX_ACTIVE_DOWNLOADS
 
 _OFF: Final = "off"
 
@@ -27,7 +28,10 @@ def limits(  # each one is an option
     up: Annotated[str | None, typer.Option(metavar="SPEED", help='Upload at most so fast: 5MB, 800kB, "off".')] = None,
     slots: Annotated[int | None, typer.Option(min=1, max=1000, help="Serve at most so many peers at once.")] = None,
     at_once: Annotated[
-        int | None, typer.Option(min=0, max=1000, help="Run at most so many downloads at once; 0: no such limit.")
+        int | None,
+        typer.Option(
+            min=0, max=MAX_ACTIVE_DOWNLOADS, help="Run at most so many downloads at once; 0: as many as is sensible."
+        ),
     ] = None,
     schedule: Annotated[
         list[str] | None,
@@ -81,7 +85,7 @@ def _facts(now: RateLimits) -> Iterator[tuple[str, str]]:
         slower = f", now {formats.limit(there)}{until}" if there != always else ""
         yield name, f"{formats.limit(always)}{slower}"
     yield "peers served at once", str(now.upload_slots)
-    yield "downloads at once", str(now.downloads_at_once or "unlimited")
+    yield "downloads at once", str(now.downloads_at_once or "as many as is sensible")
 
 
 def _schedule(node: Client) -> Iterator[tuple[str, str]]:

@@ -59,7 +59,7 @@ export const CHOICES = {
 /** Numbers that have bounds, as the node has them. */
 export const BOUNDS = {
   "limits.upload_slots": [1, 1000],
-  "limits.downloads_at_once": [0, 1000],
+  "limits.downloads_at_once": [0, 16],
 };
 
 export const MOST_RATE = 2 ** 40; // bytes a second
