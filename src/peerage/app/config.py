@@ -262,7 +262,7 @@ def _check_values(config: Config, source: _Source) -> None:
         section, _, key = name.rpartition(".")
         try:
             Path(str(value_of(config, name))).expanduser()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # no such user; a name that none can have
             raise ConfigError(f"{source.place(section, key)}: {key} = ... is not right: {error}") from error
 
 

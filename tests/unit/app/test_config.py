@@ -57,6 +57,7 @@ def test_the_file_is_written_once(tmp_path: Path) -> None:
         ("[log]\nlevel = 'loud'\n", "line 2: level = ... is not right: Invalid enum value 'loud'"),
         ("[schedule]\non = true\nhours = ['mon-fry 8-18']\n", "line 3: 'mon-fry 8-18' is no entry of a schedule"),
         ("lan = true\ndownloads = '~nobody-here/x'\n", "line 2: downloads = ... is not right: .*home"),
+        ('downloads = "~\\u0000"\n', "line 1: downloads = ... is not right: .*null"),
         ("[remote]\nkey = '~nobody-here/x'\n", "line 2: key = ... is not right: .*home"),
         ("listen = \n", "is not TOML: .*line 1"),
     ],

@@ -43,12 +43,12 @@ def test_single_values_are_changed_and_comments_stay(tmp_path: Path) -> None:
 def test_attack_any_text_stays_a_text(text: str, several: list[str]) -> None:
     source = config.TEMPLATE
     for key, value in (
-        ("downloads", text),
+        ("network", text),
         ("connect", [each.encode("utf-8", "replace").decode() for each in several]),
     ):
         source = config._with_value(source, "", key, config._written(value))
     parsed = config.parse(source)
-    assert parsed.downloads == text
+    assert parsed.network == text
     assert parsed.limits == Config().limits
 
 
