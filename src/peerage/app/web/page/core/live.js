@@ -5,10 +5,12 @@ import { get } from "./api.js";
 import { connection, EVENTS, load, status, take } from "./store.js";
 
 const REST_AFTER = 60_000; // milliseconds hidden
+const LOST_AFTER = 2500; // milliseconds without a connection, which a busy node may need to accept one again
 const KINDS = "transfers,peers,shares,wishes,notices,statistics";
 
 let source = null;
 let resting = 0;
+let losing = 0;
 const listeners = new Set();
 
 /** Call `callback(event, before)` for every change, until the function that comes back is called. */
@@ -23,10 +25,10 @@ export function start() {
   source.addEventListener("began", reload);
   source.addEventListener("reload", reload);
   source.addEventListener("open", () => {
-    connection.value = "live";
+    found();
   });
   source.addEventListener("error", () => {
-    connection.value = "lost";
+    losing ||= setTimeout(lost, LOST_AFTER);
     if (source?.readyState === EventSource.CLOSED) again();
   });
   for (const name of EVENTS) {
@@ -39,6 +41,17 @@ export function start() {
   }
 }
 
+function lost() {
+  losing = 0;
+  if (connection.value !== "signed-out") connection.value = "lost";
+}
+
+function found() {
+  clearTimeout(losing);
+  losing = 0;
+  connection.value = "live";
+}
+
 export function stop() {
   source?.close();
   source = null;
@@ -48,10 +61,10 @@ async function reload() {
   const before = status.value?.version;
   try {
     await load();
-    connection.value = "live";
+    found();
     if (before && before !== status.value.version) location.reload(); // the node was updated, and the page with it
   } catch {
-    connection.value = "lost";
+    lost();
   }
 }
 

@@ -60,7 +60,7 @@ function Box() {
       aria-controls="command-list"
       aria-activedescendant=${`command-${here}`}
       autocomplete="off"
-      spellcheck="false"
+      spellcheck=${false}
       maxlength="8000"
       placeholder=${t("command.hint")}
       value=${text}

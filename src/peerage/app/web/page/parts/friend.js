@@ -32,7 +32,7 @@ export function ConnectDialog({ address: given = "", onClose }) {
       setFault(reason(error));
     }
   };
-  const input = (id, described) => html`<input id=${id} class="input" required autofocus spellcheck="false" autocomplete="off" maxlength="8000"
+  const input = (id, described) => html`<input id=${id} class="input" required autofocus spellcheck=${false} autocomplete="off" maxlength="8000"
     aria-describedby=${described} aria-invalid=${fault ? "true" : undefined} value=${address} onInput=${(event) => setAddress(event.currentTarget.value)} />`;
   return html`<${Dialog} title=${t("friend.title")} onClose=${onClose}>
     <div class="stack">

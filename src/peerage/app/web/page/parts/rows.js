@@ -4,7 +4,8 @@
 
 import { html, useLayoutEffect, useRef, useState } from "../core/view.js";
 
-const BEYOND = 8; // lines drawn above and below those in sight
+const BEYOND = 10; // lines drawn above and below those in sight, at least
+const STEP = 8; // lines by which what is drawn moves on, so that not every picture of a scroll draws anew
 
 /**
  * `items`, `keyOf(item)`, `line(item, at)` -> what stands in a line; `onOpen(item)` for Enter; `label` for readers.
@@ -103,7 +104,8 @@ function inSight(box, high) {
   const row = rowHeight(box);
   const top = high ? box.scrollTop : -box.getBoundingClientRect().top;
   const height = high ? box.clientHeight : innerHeight;
-  return { first: Math.floor(top / row) - BEYOND, last: Math.ceil((top + height) / row) + BEYOND };
+  const first = Math.floor(top / row / STEP) * STEP - BEYOND;
+  return { first, last: first + (Math.ceil(height / row / STEP) + 1) * STEP + 2 * BEYOND };
 }
 
 const rowHeight = (box) =>

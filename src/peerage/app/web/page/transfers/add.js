@@ -24,7 +24,7 @@ export function Add({ link, onClose }) {
       setFault(reason(error));
     }
   };
-  const input = (id, described) => html`<textarea id=${id} class="input" rows="4" required autofocus spellcheck="false" aria-describedby=${described}
+  const input = (id, described) => html`<textarea id=${id} class="input" rows="4" required autofocus spellcheck=${false} aria-describedby=${described}
     aria-invalid=${fault ? "true" : undefined} placeholder="peerage:…" value=${target} onInput=${(event) => setTarget(event.currentTarget.value)}></textarea>`;
   return html`<${Dialog} title=${t("transfers.add")} onClose=${onClose}>
     <form class="stack" onSubmit=${begin}>
