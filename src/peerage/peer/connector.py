@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("peerage.peer")
 
+_TALK: Final = LinkKind.TALK  # members of an enum are slow to look up
 _GOODBYE_TIME: Final = 1.0  # seconds for the last bytes to leave
 
 
@@ -212,7 +213,7 @@ class Connector:
             await done
 
     def _is_due(self, connection: PeerConnection, quiet: float) -> bool:
-        if connection.kind is LinkKind.TALK:
+        if connection.kind is _TALK:
             return _unheard(connection) >= quiet
         return self._is_silent(connection) and not connection.unsent
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from peerage.peer.connection import PeerConnection
 
 log = logging.getLogger("peerage.peer")
+
+_PLAIN: Final = HandlerKind.PLAIN  # members of an enum are slow to look up, and this is on the way of each message
 
 
 class Dispatcher:
@@ -46,11 +48,11 @@ class Dispatcher:
             message = registration.decode(payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise ProtocolError(f"a broken {code!r} message: {error}") from error
-        if registration.kind is HandlerKind.PLAIN:
+        if registration.kind is _PLAIN:
             try:
-                answer = cast(Answer, registration.function(connection, message))
+                answer = registration.function(connection, message)
                 if tag:
-                    connection.answer(tag, answer)
+                    connection.answer(tag, cast(Answer, answer))
             except Exception as error:  # noqa: BLE001 -- boundary: a handler harms nobody but its asker
                 self._refuse(connection, tag, error)
         else:

@@ -57,6 +57,10 @@ class Standing(Enum):
     FRIEND = 2
 
 
+_BANNED = Standing.BANNED  # members of an enum are slow to look up
+_NEUTRAL = Standing.NEUTRAL
+
+
 class Judge(Protocol):
     """What the machine asks about others."""
 
@@ -153,10 +157,10 @@ class HyParView:
 
     def insist(self) -> Actions:
         """Where two are missing and all refuse, go between two neighbours: no one has fewer of them after that."""
-        met = [each for each in self.passive.met() if self._may_be_asked(each.peer_id)]
-        if self._asking or self.missing < 2 or not met:
+        if self._asking or self.missing < 2:
             return []
-        return [self._ask(self._rng.choice(met), urgent=True)]
+        met = [each for each in self.passive.met() if self._may_be_asked(each.peer_id)]
+        return [self._ask(self._rng.choice(met), urgent=True)] if met else []
 
     def probe(self, now: float) -> Actions:
         """Ask one lost neighbour whether it is there again: if it is, two halves of the network may have been apart."""
@@ -311,7 +315,7 @@ class HyParView:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _welcome(self, peer_id: PeerId) -> bool:
-        return peer_id != self.own_id and self._standing(peer_id) is not Standing.BANNED
+        return peer_id != self.own_id and self._standing(peer_id) is not _BANNED
 
     def _may_be_asked(self, peer_id: PeerId) -> bool:
         return peer_id not in self.active and peer_id not in self._asking and self._welcome(peer_id)
@@ -336,7 +340,7 @@ class HyParView:
 
     def _evict(self, newcomer: Contact, now: float) -> Actions:
         """Take the place of one that came lately, of the newcomer's own subnet if that has its share."""
-        members = [each for each in self.active.values() if self._standing(each.contact.peer_id) is Standing.NEUTRAL]
+        members = [each for each in self.active.values() if self._standing(each.contact.peer_id) is _NEUTRAL]
         subnets = set(subnets_of(newcomer.addresses))
         rivals = [each for each in members if subnets.intersection(each.subnets)] if self._subnet_full(newcomer) else []
         younger = sorted(members, key=_since)[len(members) // 2 :]

@@ -8,6 +8,7 @@ feature hears of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from peerage.identity.keys import PeerId
 from peerage.peer.connection import PeerConnection
@@ -15,6 +16,8 @@ from peerage.peer.limiter import ConnectionLimiter
 from peerage.peer.messages import LinkKind
 
 Listener = Callable[[PeerConnection], None]
+
+_TALK: Final = LinkKind.TALK  # members of an enum are slow to look up
 
 
 class ConnectionSet:
@@ -51,7 +54,7 @@ class ConnectionSet:
             return None
         if len(links) == 1:  # as nearly always
             only = links[0]
-            return only if only.kind is LinkKind.TALK and only.is_open else None
+            return only if only.kind is _TALK and only.is_open else None
         candidates = [each for each in links if each.kind is LinkKind.TALK and each.is_open]
         return min(candidates, key=lambda each: each.outgoing is (each.local_id > peer_id), default=None)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from peerage.errors import DialError, LimitError, PeerageError
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("peerage.peer")
 
 _HOLD: Final = "membership"
+_NEUTRAL: Final = Standing.NEUTRAL  # members of an enum are slow to look up, and this one is for every peer named
 _BREATH: Final = 0.25  # seconds before the next dial when this node has no link at all: its own line may be down
 
 
@@ -65,6 +66,7 @@ class Membership(Service):
         self._pauses = Pauses()
         self._dialled: set[PeerId] = set()  # links that exist only to become, or to be, neighbours
         self._active: list[PeerConnection] | None = None  # computed when asked for
+        self._now: Callable[[], float] = _loop_time
 
     @property
     def wanted(self) -> int:
@@ -106,6 +108,7 @@ class Membership(Service):
 
     async def start(self) -> None:
         """Begin with the links that are open."""
+        self._now = asyncio.get_running_loop().time
         self._view = HyParView(self.peer.peer_id, self.peer.rng, _Judge(self.peer), self._wanted, self._now())
         for connection in self.peer.neighbours():
             self.peer_connected(connection)
@@ -321,9 +324,6 @@ class Membership(Service):
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
     def _contact(self, connection: PeerConnection) -> Contact:
         known = self.peer.table.get(connection.peer_id)
         return Contact(connection.peer_id, known.addresses if known is not None else ())
@@ -339,13 +339,19 @@ class _Judge:
         """Ask the peer table."""
         known = self._peer.table.get(peer_id)
         if known is None:
-            return Standing.NEUTRAL
-        return Standing.BANNED if known.banned else Standing.FRIEND if known.friend else Standing.NEUTRAL
+            return _NEUTRAL
+        if known.banned:
+            return Standing.BANNED
+        return Standing.FRIEND if known.friend else _NEUTRAL
 
     def believed(self, contacts: Sequence[Contact], teller: PeerId) -> Sequence[Contact]:
         """Judge by where the teller is."""
         connection = self._peer.connection_to(teller)
         return _reachable(tuple(contacts), connection) if connection is not None else ()
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _reachable(contacts: tuple[Contact, ...], connection: PeerConnection) -> tuple[Contact, ...]:
