@@ -11,17 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
 
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
-from peerage.overlay.expiring import ExpiringTable
 from peerage.overlay.index.rules import IndexRules
-from peerage.peer.limiter import TokenBucket
+from peerage.overlay.paces import Paces
 from peerage.peer.subnet import subnet_of
-
-_REMEMBERED: Final = 4096  # peers whose use is remembered: far more than there are links
-_LIFE: Final = 600.0  # seconds; any bucket is full again by then
 
 
 class Denied(StrEnum):
@@ -51,23 +46,19 @@ class IndexGate:
 
     def __init__(self, rules: IndexRules) -> None:
         self._rules = rules
-        self._queries: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_REMEMBERED, _LIFE)
-        self._records: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_REMEMBERED, _LIFE)
+        self._queries = Paces(rules.queries_rate, rules.queries_burst)
+        self._records = Paces(rules.records_rate, rules.records_burst)
         self._homes: dict[PeerId, str] = {}  # bounded by the index's own bound on records
         self._counts: Counter[PeerId] = Counter()
         self._households: dict[str, _Household] = {}
 
     def ask(self, peer_id: PeerId, now: float) -> Denied | None:
         """A peer asks something."""
-        rules = self._rules
-        bucket = _bucket(self._queries, peer_id, (rules.queries_rate, rules.queries_burst), now)
-        return None if bucket.take(1, now) else Denied.QUERIES
+        return None if self._queries.take(peer_id, 1, now) else Denied.QUERIES
 
     def charge(self, peer_id: PeerId, work: int, now: float) -> None:
         """What a peer asked was more work than a question usually is: it counts as so many questions more."""
-        bucket = self._queries.get(peer_id, now)
-        if bucket is not None and work:
-            bucket.spend(work, now)
+        self._queries.charge(peer_id, work, now)
 
     def enrol(self, peer_id: PeerId, remote: Address) -> Denied | None:
         """A peer wants to register records from there."""
@@ -90,9 +81,7 @@ class IndexGate:
         household = self._households[self._homes[peer_id]]
         if self._homes[peer_id] and household.records + amount > self._rules.records_per_subnet:
             return Denied.SUBNET
-        rules = self._rules
-        bucket = _bucket(self._records, peer_id, (rules.records_rate, rules.records_burst), now)
-        return None if bucket.take(amount, now) else Denied.RECORDS
+        return None if self._records.take(peer_id, amount, now) else Denied.RECORDS
 
     def hold(self, peer_id: PeerId, count: int) -> None:
         """Take note of how many records an enrolled peer has in the index; this node itself never enrols."""
@@ -117,12 +106,3 @@ class IndexGate:
         """Only these are enrolled any more."""
         for peer_id in self._homes.keys() - set(kept):
             self.forget(peer_id)
-
-
-def _bucket(
-    table: ExpiringTable[PeerId, TokenBucket], peer_id: PeerId, pace: tuple[float, float], now: float
-) -> TokenBucket:
-    """Return the bucket of a peer, which lives on while it is used."""
-    bucket = table.get(peer_id, now) or TokenBucket(*pace, now)
-    table.put(peer_id, bucket, now)
-    return bucket

@@ -28,7 +28,6 @@ from peerage.errors import DialError, LimitError, LinkError, StoreError
 from peerage.identity.keys import PeerId
 from peerage.limits import INDEXES_TOLD, MAX_OWN_SEARCHES
 from peerage.overlay.base import FoundT, Hit, Holder, LocateRequest, Overlay, Request, Search, SearchRequest
-from peerage.overlay.expiring import ExpiringTable
 from peerage.overlay.index.answers import HitReader, HolderReader, Reader, View
 from peerage.overlay.index.asking import Inquiry, Question, Surroundings
 from peerage.overlay.index.known import IndexView, KnownIndexes
@@ -39,18 +38,17 @@ from peerage.overlay.index.registrar import Registrar
 from peerage.overlay.index.rules import IndexRules
 from peerage.overlay.index.server import IndexServer
 from peerage.overlay.index.signed import make_claim
+from peerage.overlay.paces import Paces
 from peerage.overlay.reach import reachable, told_addresses
 from peerage.overlay.shelf import Shelf
 from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Handler
-from peerage.peer.limiter import TokenBucket
 from peerage.peer.stabilizers import Stabilizer
 from peerage.wire.message import Message
 
 _NEWS_RATE: Final = 0.1  # announcements a second that one neighbour may bring, and how many at once
 _NEWS_BURST: Final = 20.0
 _NEWS_REMEMBERED: Final = 1024  # neighbours whose announcements are counted
-_NEWS_LIFE: Final = 600.0
 
 
 class IndexOverlay(Overlay):
@@ -71,7 +69,7 @@ class IndexOverlay(Overlay):
         self._configured = tuple(indexes)
         self._rules = rules or IndexRules()
         self._inquiries: dict[int, Inquiry[Any]] = {}  # bounded by MAX_OWN_SEARCHES
-        self._news: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_NEWS_REMEMBERED, _NEWS_LIFE)
+        self._news = Paces(_NEWS_RATE, _NEWS_BURST, _NEWS_REMEMBERED)
         self._server: IndexServer | None = None
         self._local: LocalRegistration | None = None
         self._known: KnownIndexes
@@ -232,9 +230,7 @@ class IndexOverlay(Overlay):
     def _on_news(self, connection: PeerConnection, message: IndexesKnown) -> None:
         """A neighbour serves an index, or knows of some."""
         now = asyncio.get_running_loop().time()
-        bucket = self._news.get(connection.peer_id, now) or TokenBucket(_NEWS_RATE, _NEWS_BURST, now)
-        self._news.put(connection.peer_id, bucket, now)
-        if not bucket.take(1, now):
+        if not self._news.take(connection.peer_id, 1, now):
             self.peer.metrics.count("index_news_dropped")
             return
         news = [self._hear(connection, each) for each in message.indexes]

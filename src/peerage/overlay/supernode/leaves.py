@@ -16,14 +16,11 @@ from typing import Final
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.limits import LEAF_WORDS
-from peerage.overlay.expiring import ExpiringTable
 from peerage.overlay.keywords import MAX_BITS, MIN_BITS, KeywordTable
+from peerage.overlay.paces import Paces
 from peerage.overlay.supernode.rules import SupernodeRules
-from peerage.peer.limiter import TokenBucket
 from peerage.peer.subnet import subnet_of
 
-_REMEMBERED: Final = 4096  # peers whose use is remembered: far more than there are links
-_LIFE: Final = 600.0  # seconds; any bucket is full again by then
 _SPARSE: Final = 16  # slots per word: a query of two words is passed on in vain once in 250 times
 
 
@@ -62,8 +59,8 @@ class LeafBook:
         self._places = places
         self._leaves: dict[PeerId, Leaf] = {}
         self._homes: Counter[str] = Counter()
-        self._queries: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_REMEMBERED, _LIFE)
-        self._records: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_REMEMBERED, _LIFE)
+        self._queries = Paces(rules.queries_rate, rules.queries_burst)
+        self._records = Paces(rules.records_rate, rules.records_burst)
         self._table: KeywordTable | None = None
 
     def __len__(self) -> int:
@@ -135,13 +132,11 @@ class LeafBook:
 
     def may_ask(self, peer_id: PeerId, now: float) -> bool:
         """Take leave for one question."""
-        pace = self._rules.queries_rate, self._rules.queries_burst
-        return _bucket(self._queries, peer_id, pace, now).take(1, now)
+        return self._queries.take(peer_id, 1, now)
 
     def may_bring(self, peer_id: PeerId, amount: int, now: float) -> bool:
         """Take leave for so many records."""
-        pace = self._rules.records_rate, self._rules.records_burst
-        return _bucket(self._records, peer_id, pace, now).take(amount, now)
+        return self._records.take(peer_id, amount, now)
 
     # --- their words ------------------------------------------------------------------------------------------------
 
@@ -176,12 +171,3 @@ def _table_of(all_numbers: Iterable[array[int]]) -> KeywordTable:
         slot = number >> shift
         slots[slot >> 3] |= 1 << (slot & 7)
     return KeywordTable(bits, bytes(slots))
-
-
-def _bucket(
-    table: ExpiringTable[PeerId, TokenBucket], peer_id: PeerId, pace: tuple[float, float], now: float
-) -> TokenBucket:
-    """Return the bucket of a peer, which lives on while it is used."""
-    bucket = table.get(peer_id, now) or TokenBucket(*pace, now)
-    table.put(peer_id, bucket, now)
-    return bucket

@@ -12,20 +12,18 @@ from typing import Final
 from peerage.errors import DialError, LimitError, LinkError
 from peerage.identity.keys import PeerId
 from peerage.limits import SUPERNODE_NEWS_BURST, SUPERNODE_NEWS_RATE, SUPERNODES_TOLD
-from peerage.overlay.expiring import ExpiringTable
+from peerage.overlay.paces import Paces
 from peerage.overlay.reach import reachable, told_addresses
 from peerage.overlay.supernode.known import KnownSupernodes
 from peerage.overlay.supernode.messages import SupernodeAt
 from peerage.overlay.supernode.rules import SupernodeRules
 from peerage.peer.connection import PeerConnection
-from peerage.peer.limiter import TokenBucket
 from peerage.peer.messages import Addresses
 from peerage.peer.peer import Peer
 from peerage.peer.subnet import sayable
 from peerage.wire.message import Message
 
 _TELLERS: Final = 512  # links whose news are counted
-_TELLERS_LIFE: Final = 600.0
 
 
 class Surroundings:
@@ -36,7 +34,7 @@ class Surroundings:
         self.rules = rules
         self.serves = False  # whether this node is one
         self.known = KnownSupernodes(peer.peer_id, per_subnet=rules.per_subnet)
-        self._tellers: ExpiringTable[PeerId, TokenBucket] = ExpiringTable(_TELLERS, _TELLERS_LIFE)
+        self._tellers = Paces(SUPERNODE_NEWS_RATE, SUPERNODE_NEWS_BURST, _TELLERS)
 
     @property
     def own_addresses(self) -> Addresses:
@@ -49,12 +47,7 @@ class Surroundings:
 
     def hear(self, connection: PeerConnection, told: Iterable[SupernodeAt]) -> int:
         """Take note of what a peer tells, unless it tells too often; returns how many are new."""
-        now = self.now()
-        bucket = self._tellers.get(connection.peer_id, now)
-        if bucket is None:
-            bucket = TokenBucket(SUPERNODE_NEWS_RATE, SUPERNODE_NEWS_BURST, now)
-        self._tellers.put(connection.peer_id, bucket, now)
-        if not bucket.take(1, now):
+        if not self._tellers.take(connection.peer_id, 1, self.now()):
             self.peer.metrics.count("supernode_news_dropped")
             return 0
         news = 0
