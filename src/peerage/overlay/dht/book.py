@@ -20,6 +20,7 @@ from peerage.overlay.dht.rules import DhtRules
 
 _SURVIVORS = 0.25  # of the keepers that should still be there at a renewal
 _FULL = 0.5  # of the keepers that have no room: the word is too common
+_GROWN = 3  # times as many peers as when a listing was stored: two of three that are nearest now do not have it
 _KEPT = frozenset({Verdict.STORED, Verdict.RENEWED})
 
 
@@ -35,7 +36,7 @@ class ListingId(NamedTuple):
 class Listing:
     """One thing that is stored elsewhere, or will be."""
 
-    __slots__ = ("busy", "due", "id", "item", "leaving", "number", "renewed")
+    __slots__ = ("busy", "due", "id", "item", "leaving", "number", "radius", "renewed")
 
     def __init__(self, listing_id: ListingId, item: Record | Put | bytes, due: float) -> None:
         self.id = listing_id
@@ -43,6 +44,7 @@ class Listing:
         self.number = number_of(listing_id.key)
         self.due = due
         self.renewed: float | None = None  # when it was last stored
+        self.radius = 0  # how far from its key that was
         self.leaving = False
         self.busy = False
 
@@ -144,6 +146,12 @@ class PublicationBook:
     def hurry(self, listing: Listing, now: float) -> None:
         """Store a listing now that would be stored later: more of its keepers will take it than before."""
         listing.due = min(listing.due, now)
+
+    def grown(self, radius: int, now: float) -> None:
+        """Store now what was stored when the network was much smaller, or seemed so: others are nearest by now."""
+        for each in self._listings.values():
+            if each.renewed is not None and each.radius > _GROWN * radius:
+                each.due = min(each.due, now)
 
     def failed(self, listings: Iterable[Listing], now: float) -> None:
         """Nothing could be said to anybody: try again later."""

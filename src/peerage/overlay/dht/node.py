@@ -42,6 +42,8 @@ _ACQUAINTANCES = 8  # peers asked that are not known to take part, while few are
 _WAITING_PROBES = 64
 _TOLD = 4  # of the contacts of an answer one in so many becomes a spare
 _CROWDED = 0.3  # share of a region in which a whole answer's worth of peers makes its rest worth a look
+_CROWDED_FEW = 0.1  # the same where only a walk's first few are looked at: chance brings these together more often
+_HOME_SECONDS = 300.0  # that the end of a walk to this node itself says more than its table
 _FEW = 4  # contacts below which each new one may be what publications waited for
 _RINGS = 3  # parts of that rest: seven eighths of it
 
@@ -54,6 +56,7 @@ class Errand(msgspec.Struct, frozen=True):
     fetch: Fetch | None = None
     seeds: tuple[Contact, ...] = ()
     paths: int = 0  # 0: as many as the rules say
+    enough: int = 0  # nearest peers that must have answered; 0: a whole bucket
 
 
 class DhtNode:
@@ -74,6 +77,10 @@ class DhtNode:
         self._probing: set[PeerId] = set()  # bounded by the queue and its workers
         self._strangers: ExpiringTable[PeerId, bool] = ExpiringTable(_STRANGERS, _STRANGER_SECONDS)
         self._last_answer = self._loop.time()
+        self._home: tuple[float, frozenset[int]] = (
+            0.0,
+            frozenset(),
+        )  # who answered nearest here, at the last walk here
         self.quiet = asyncio.Event()  # set while nobody is being reached to see whether it may come in
         self.quiet.set()
         self.on_contact: Callable[[], None] = _ignore  # called when a contact came in while there are few
@@ -101,14 +108,19 @@ class DhtNode:
     async def walk(self, errand: Errand, watcher: Watcher | None = None) -> Lookup:
         """Walk towards a point; what was found is in the lookup."""
         paths = errand.paths or self.rules.paths
-        plan = LookupPlan(self.rules.bucket, paths, errand.deadline)
+        enough = errand.enough or self.rules.bucket
+        plan = LookupPlan(enough, paths, errand.deadline)
         lookup = Lookup(errand.target, self.peer.peer_id, plan, self.rules)
         lookup.begin(self._seeds(errand))
         message = Look(errand.target.to_bytes(32, "big"), self.serving, errand.fetch)
         async with self._walks:
             await Walk(self, lookup, message, watcher or Nobody()).run(errand.deadline)
-        if errand.target != self.number:  # round itself this node always knows better
-            self.size.note(lookup.distances(self.rules.bucket), self.now())
+        distances = lookup.distances(enough)
+        if errand.target != self.number:
+            self.size.note(distances, self.now())
+        else:
+            self._home = self.now() + _HOME_SECONDS, frozenset(distances)
+            self.measure_home()
         self.peer.metrics.count("dht_walks")
         self.peer.metrics.count("dht_questions", amount=lookup.questions)
         return lookup
@@ -125,9 +137,10 @@ class DhtNode:
         radius = before if before < SPACE - 1 else self.size.radius
         most = 2 * self.rules.region_max
         pool = {each.peer_id: each for each in lookup.known(radius, self.rules.region_min, most)}
-        distances = lookup.distances(self.rules.bucket)
-        whole = radius >= SPACE - 1
-        if whole or len(distances) < self.rules.bucket or distances[-1] > _CROWDED * radius:
+        enough = errand.enough or self.rules.bucket
+        distances = lookup.distances(enough)
+        crowded = (_CROWDED if enough == self.rules.bucket else _CROWDED_FEW) * radius
+        if radius >= SPACE - 1 or len(distances) < enough or distances[-1] > crowded:
             return pool
         self.peer.metrics.count("dht_crowded_regions")
         for ring in range(_RINGS):
@@ -139,9 +152,12 @@ class DhtNode:
         return pool
 
     def measure_home(self) -> None:
-        """Look at how near the nearest contacts are now."""
-        nearest = self.table.neighbours(self.rules.bucket)
-        self.size.note_home([number_of(each.peer_id) ^ self.number for each in nearest], self.now())
+        """Look at how near the nearest are now: contacts, and for a while whoever answered when this node joined."""
+        known = {number_of(each.peer_id) ^ self.number for each in self.table.neighbours(self.rules.bucket)}
+        until, answered = self._home
+        if self.now() < until:
+            known |= answered
+        self.size.note_home(sorted(known)[: self.rules.bucket], self.now())
 
     def _seeds(self, errand: Errand) -> Iterable[Contact]:
         known = self.table.closest(errand.target, self.rules.bucket)

@@ -180,7 +180,7 @@ class DhtOverlay(Overlay):
         self._publishing = Publishing(self._node, self._book)
         self._finding = Finding(self._node, self._rarity)
         self._rates = ExpiringTable(_RATED_LINKS, _RATED_SECONDS)
-        self._node.on_contact = self._publishing.sweep_soon
+        self._node.on_contact = self._contact_came
         if self.peer.neighbours():
             self._upkeep.join_soon()
 
@@ -196,8 +196,14 @@ class DhtOverlay(Overlay):
 
     async def _round(self) -> None:
         await self._upkeep.round()
+        self._book.grown(self._node.size.radius, self._node.now())
         await self._list_fetching()
         self._publishing.sweep_soon()
+
+    def _contact_came(self) -> None:
+        """Store what waits for somebody to store it with, but not while this node is only just finding its place."""
+        if self._upkeep.joined:
+            self._publishing.sweep_soon()
 
     # --- what is published ------------------------------------------------------------------------------------------
 

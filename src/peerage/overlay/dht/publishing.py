@@ -18,7 +18,7 @@ from peerage.errors import LimitError, PeerageError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.overlay.dht.book import Listing, PublicationBook
-from peerage.overlay.dht.contacts import BITS, Contact
+from peerage.overlay.dht.contacts import BITS, SPACE, Contact
 from peerage.overlay.dht.limits import DHT_POSTING_BYTES
 from peerage.overlay.dht.messages import Drop, Outcome, Put, Store
 from peerage.overlay.dht.node import DhtNode, Errand
@@ -30,6 +30,7 @@ from peerage.overlay.reach import told_addresses
 
 _GROUP: Final = 256  # listings stored together
 _FEW: Final = 2  # keys that are walked to one by one; with more of them their region is explored
+_ENOUGH: Final = 10  # nearest peers that answer to a walk: all of them together name the others of the region
 _QUARTERS: Final = 4
 _TRIES: Final = 3  # rounds of offers, each to those who replace who did not answer
 _AT_ONCE: Final = 16  # messages on their way
@@ -96,8 +97,11 @@ class Publishing:
         """Store listings that lie in one region; return what the keepers said of each."""
         node = self._node
         pairs = [(listing, await self._item(listing)) for listing in group]
-        consignment = Consignment(pairs, node.size.radius, node.rules)
-        consignment.may_go_to(await self._explore(group))
+        before = node.size.radius
+        explored = await self._explore(group)
+        radius = before if before < SPACE - 1 else node.size.radius  # a node's very first walks say how far it reaches
+        consignment = Consignment(pairs, radius, node.rules)
+        consignment.may_go_to(explored)
         whereabouts = Whereabouts.sign(node.peer.key, self._addresses(), self._expiry())
         for _ in range(_TRIES):
             parcels = consignment.parcels()
@@ -108,6 +112,7 @@ class Publishing:
                     tasks.create_task(self._deliver(parcel, parcel.message(whereabouts), consignment))
         results = list(consignment.results())
         for (listing, outcomes), (_, item) in zip(results, pairs, strict=True):
+            listing.radius = radius
             self._book.stored(listing, outcomes, node.now())
             if isinstance(item, Posting):
                 self._stamping.weigh(listing, item.stamp, outcomes)
@@ -121,7 +126,8 @@ class Publishing:
         points = keys if len(keys) <= _FEW else _quarters(keys[0], node.size.prefix_bits)
         pool: dict[PeerId, Contact] = {}
         for point in points:
-            errand = Errand(point, node.now() + node.rules.deadline, seeds=tuple(pool.values()))
+            seeds = tuple(pool.values())
+            errand = Errand(point, node.now() + node.rules.deadline, seeds=seeds, enough=_ENOUGH)
             pool |= await node.cover(errand)
             if len(pool) < node.rules.region_min:
                 break  # that is the whole network

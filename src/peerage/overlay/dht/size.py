@@ -2,7 +2,8 @@
 
 Ids are spread evenly, so the i-th nearest peer to any point is about i steps of SPACE / n away; a least-squares line
 through the distances of one walk gives the step, and the median over many walks keeps Sybils that crowd round a few
-keys from spoiling it; of two the longer step counts, as Sybils shorten it.
+keys from spoiling it; of two the longer step counts, as Sybils shorten it. While a node is young, only the younger half
+of its time counts: what it measured when it knew few, or in a network that has grown since, must not hold it back.
 Invariant: with nothing measured, everything is near. Pure.
 """
 
@@ -18,17 +19,20 @@ from peerage.overlay.dht.rules import DhtRules
 
 _MEASUREMENTS: Final = 15
 _FRESH: Final = 1800.0  # seconds that a measurement counts: networks grow and shrink
+_FRESH_MIN: Final = 60.0
+_FRESH_SHARE: Final = 0.5  # of the time since the first measurement
 _LEAST: Final = 8  # distances in one measurement
 
 
 class NetworkSize:
     """The estimate of one node."""
 
-    __slots__ = ("_home", "_rules", "_step", "_steps")
+    __slots__ = ("_began", "_home", "_rules", "_step", "_steps")
 
     def __init__(self, rules: DhtRules) -> None:
         self._rules = rules
         self._steps: deque[tuple[float, int]] = deque(maxlen=_MEASUREMENTS)
+        self._began: float | None = None
         self._home: int | None = None  # the step round this node itself, as it is now
         self._step = SPACE
 
@@ -45,7 +49,10 @@ class NetworkSize:
             self._reckon(now)
 
     def _reckon(self, now: float) -> None:
-        while self._steps and self._steps[0][0] < now - _FRESH:
+        if self._began is None:
+            self._began = now
+        fresh = min(_FRESH, max(_FRESH_MIN, _FRESH_SHARE * (now - self._began)))
+        while self._steps and self._steps[0][0] < now - fresh:
             self._steps.popleft()
         steps = [step for _, step in self._steps]
         if self._home is not None:

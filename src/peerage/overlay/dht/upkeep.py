@@ -1,8 +1,9 @@
 """Keeps one node's table in order: joining, and a little checking at every round of one stabilizer.
 
 Invariant: one join runs at a time, and a round asks a fixed small number of peers, however large the table. Kademlia's
-refresh of whole buckets is spread out: each round asks the contact that was silent longest for a point in its own
-bucket, and one of the nearest for this node itself, which checks both and brings news of newcomers.
+refresh of whole buckets is spread out: each round asks the contact that was silent longest who is nearest to it, and
+one of the nearest who is nearest to this node, which checks both, brings news of newcomers, and shows how large the
+network is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 
 from peerage.errors import LimitError, PeerageError
 from peerage.identity.keys import PeerId
-from peerage.overlay.dht.contacts import BITS, Contact, believable, number_of
+from peerage.overlay.dht.contacts import Contact, believable, number_of
 from peerage.overlay.dht.messages import Look
 from peerage.overlay.dht.node import DhtNode, Errand
 from peerage.peer.connection import PeerConnection
@@ -125,22 +126,22 @@ class Upkeep:
             return
         contact = node.table.stalest(node.now(), node.rules.upkeep)
         if contact is not None:
-            shared = BITS - (number_of(contact.peer_id) ^ node.number).bit_length()
-            loose = max(0, BITS - shared - 1)
-            point = number_of(contact.peer_id) >> loose << loose | (self._rng.getrandbits(loose) if loose else 0)
-            await self._ask(contact, point)
+            number = number_of(contact.peer_id)
+            told = await self._ask(contact, number)
+            node.size.note(sorted(number_of(each.peer_id) ^ number for each in told), node.now())
 
-    async def _ask(self, contact: Contact, point: int) -> None:
+    async def _ask(self, contact: Contact, point: int) -> list[Contact]:
         node = self._node
         try:
             connection, seen = await node.caller.call(contact, Look(point.to_bytes(32, "big"), node.serving))
         except PeerageError as error:
             node.did_not_answer(contact, error)
-            return
+            return []
         told = list(believable(seen.contacts, near=connection.remote.is_loopback))
         node.did_answer(contact, connection, seen, told)
         for each in told:
             node.consider(each)
+        return told
 
     def _hold_nearest(self) -> None:
         """Keep links to the few nearest, who should notice first when this node goes, and it when they do."""

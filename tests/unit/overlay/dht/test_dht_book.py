@@ -234,3 +234,23 @@ def test_outcomes_find_their_listings_whatever_the_order_of_kinds():
 
 def test_the_own_id_is_no_special_peer():
     assert peer_id(0) == OWN
+
+
+def test_what_was_stored_in_a_much_smaller_network_is_stored_again():
+    made = book(1, 2)
+    [group] = made.sweep(0.0, 0, 10)
+    for listing, radius in zip(group, (900, 400), strict=True):
+        listing.radius = radius
+        made.stored(listing, [KEPT] * 20, 0.0)
+    made.grown(300, 60.0)
+    assert not made.is_due(60.0)
+    made.grown(200, 60.0)
+    [[again]] = made.sweep(60.0, 0, 10)
+    assert again.number == 1
+
+
+def test_what_was_never_stored_is_not_hurried_by_growth():
+    made = book(1)
+    stored(made, 0.0, [])
+    made.grown(0, 1.0)
+    assert not made.is_due(1.0)

@@ -56,6 +56,27 @@ def test_home_counts_once():
     size = NetworkSize(rules())
     for now in range(4):
         size.note(distances(rng, 1000), now)
-    for now in range(100):
+    for now in range(4, 50):
         size.note_home(distances(rng, 10), now)
     assert size.peers > 500
+
+
+def test_what_a_node_measured_when_it_had_just_come_counts_for_a_short_time():
+    rng = random.Random(5)
+    size = NetworkSize(rules())
+    for now in range(8):
+        size.note(distances(rng, 100), now)
+    assert size.peers < 300
+    for now in range(120, 240, 30):
+        size.note(distances(rng, 10_000), now)
+    assert size.peers > 5000
+
+
+def test_what_was_measured_half_an_hour_ago_counts_for_who_has_been_there_for_long():
+    rng = random.Random(6)
+    size = NetworkSize(rules())
+    for now in range(0, 7200, 120):
+        size.note(distances(rng, 1000), now)
+    for now in range(7201, 7205):  # four walks into a crowd
+        size.note(distances(rng, 100_000), now)
+    assert size.peers < 3000
