@@ -217,7 +217,7 @@ def _line(overlay: Overlay, parts: OverlayParts) -> models.OverlayLine:
                 role=_role(serves=serves),
                 serves=serves,
                 peers=overlay.contacts,
-                about=f"{kept}, about {overlay.network_size} take part",
+                about=f"{kept}, about {max(overlay.network_size, overlay.contacts + 1)} take part",
             )
     return models.OverlayLine(name=overlay.name, role="member", peers=0)
 
