@@ -242,7 +242,7 @@ def test_limits_hold_at_the_next_start(machines):
     machine.up()
     assert machine.do("limits", "--json").json["down"] == 0
     changed = machine.do("limits", "--down", "5MB", "--up", "800 kB/s", "--slots", "3", "--json").json
-    assert changed == {"down": 5_000_000, "up": 800_000, "upload_slots": 3}
+    assert changed.items() >= {"down": 5_000_000, "up": 800_000, "upload_slots": 3}.items()
     machine.do("down")
     assert machine.do("limits", "--json").json == changed
     assert "5.0 MB/s" in machine.do("limits").out
