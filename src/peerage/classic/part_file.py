@@ -6,19 +6,15 @@ what it should be is removed. The hash is that of the bytes as they were written
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from peerage.content.disk import flush, flush_folder, open_below, storing, write_all
 from peerage.content.manifest import PieceHasher, content_id_of, encode
-from peerage.content.placing import part_name_of
+from peerage.content.placing import exists_in, move_to_free_name, part_name_of
 from peerage.errors import ForgedError, StoreError, TargetExistsError
-
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
 
 
 class PartFile:
@@ -40,7 +36,7 @@ class PartFile:
             self._check()
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._folder = os.open(self._target.parent, os.O_RDONLY)
-            if _exists(self._folder, self._target.name):
+            if exists_in(self._folder, self._target.name):
                 raise _in_the_way(self._target)
             with suppress(FileNotFoundError):
                 os.unlink(self._name, dir_fd=self._folder)  # of a run that was killed
@@ -84,25 +80,10 @@ class PartFile:
 
     def _place(self) -> None:
         """Give the file its name in one step, where the disk knows links."""
-        here = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
         try:
-            os.link(self._name, self._target.name, **here, follow_symlinks=False)
+            move_to_free_name(self._folder, self._name, self._folder, self._target.name)
         except FileExistsError as error:
             raise _in_the_way(self._target) from error
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if _exists(self._folder, self._target.name):
-                raise _in_the_way(self._target) from error
-            os.rename(self._name, self._target.name, **here)  # noqa: PTH104 -- both names below one open folder
-
-
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _in_the_way(target: Path) -> TargetExistsError:

@@ -87,12 +87,12 @@ class Placing:
 
     def find_in_place(self) -> None:
         """Look for chosen files that are at the target already; raises TargetExistsError when others are."""
-        if _exists(self._home, self._target.name):
+        if exists_in(self._home, self._target.name):
             self.in_place.update(file for file in self._chosen if self._is_in_place(file))
 
     def place(self) -> None:
         """Move the chosen files, all of them complete, to the target."""
-        if self._paths is not None and not _exists(self._home, self._target.name) and self._place_folder():
+        if self._paths is not None and not exists_in(self._home, self._target.name) and self._place_folder():
             self.in_place.update(self._chosen)
             return
         for file in self._chosen:
@@ -104,7 +104,7 @@ class Placing:
         """Remove the part folder with the unfinished files in it; what else somebody put there stays."""
         if self.folder < 0:
             return
-        if _exists(self.folder, _DATA) and (self._paths is not None or not self._is_folder):
+        if exists_in(self.folder, _DATA) and (self._paths is not None or not self._is_folder):
             parts = [self.part_of(file) for file in range(self._space.file_count)]
             self._remove_files(parts)
             for parents in folders_of(parts):
@@ -135,7 +135,7 @@ class Placing:
         """Try whether "probe" and "PROBE" are one file here."""
         os.close(open_below(self.folder, "probe", os.O_RDWR, create=True))
         try:
-            return _exists(self.folder, "PROBE")
+            return exists_in(self.folder, "PROBE")
         finally:
             os.unlink("probe", dir_fd=self.folder)
 
@@ -205,7 +205,8 @@ class Placing:
                 os.unlink(name, dir_fd=folder)
 
 
-def _exists(folder: int, name: str) -> bool:
+def exists_in(folder: int, name: str) -> bool:
+    """Whether an open folder has something of this name; a link counts, wherever it leads."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -220,7 +221,7 @@ def move_to_free_name(source: int, name: str, target: int, new_name: str) -> Non
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if _exists(target, new_name):
+        if exists_in(target, new_name):
             raise FileExistsError(errno.EEXIST, "it exists") from error
         os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
     else:
