@@ -21,6 +21,7 @@ from peerage.app.api.access_routes import check_paths
 from peerage.app.api.content_routes import ROUTES as CONTENT_ROUTES
 from peerage.app.api.control import Control
 from peerage.app.api.demo_routes import ROUTES as DEMO_ROUTES
+from peerage.app.api.description import describe
 from peerage.app.api.doctor_routes import ROUTES as DOCTOR_ROUTES
 from peerage.app.api.event_routes import ROUTES as EVENT_ROUTES
 from peerage.app.api.folder_routes import ROUTES as FOLDER_ROUTES
@@ -94,7 +95,7 @@ async def metrics(node: TheNode) -> Response[bytes]:
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
 def openapi(request: AnyRequest) -> dict[str, Any]:
     """Describe this API, for programs that write clients."""
-    return request.app.openapi_schema.to_schema()
+    return describe(request.app.openapi_schema.to_schema())
 
 
 # --- sharing ----------------------------------------------------------------------------------------------------
