@@ -49,7 +49,8 @@ class SupernodeLoss(Attack):
         rng = random.Random(f"victims {self.spec.seed}")  # noqa: S311 -- a simulation, not a secret
         elected = [member for member in self.population.living() if _is_supernode(member)]
         if not self.is_calm:
-            for member in rng.sample(elected, round(self.spec.share * len(elected))):
+            count = min(max(1, round(self.spec.share * len(elected))), len(elected))  # one of one, too
+            for member in rng.sample(elected, count):
                 await self.population.leave(member, silently=True)
                 self._killed += 1
         outcomes = await self.ask(Held.POPULAR, _ASKED)
