@@ -18,7 +18,7 @@ import msgspec
 from peerage.errors import LinkLostError, PeerageError, ProtocolError, RequestTimeoutError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, format_id
-from peerage.limits import MAX_HELD_REQUESTS, REQUEST_TIMEOUT, Limits
+from peerage.limits import LINK_IDLE, MAX_HELD_REQUESTS, REQUEST_TIMEOUT, Limits
 from peerage.peer.asker import Asker
 from peerage.peer.dispatch import Dispatcher
 from peerage.peer.handlers import Answer, Bulk, Later
@@ -72,6 +72,7 @@ class PeerConnection:
         self.outgoing = link.outgoing  # whether this side dialled
         self.kind = LinkKind.TALK
         self.dialled: Address | None = None  # where this side reached the other
+        self.idle = LINK_IDLE  # seconds without use after which this side closes it, if it dialled and nobody holds it
         self.at_work: dict[asyncio.Task[None], bool] = {}  # coroutine handlers, and whether somebody wants an answer
         self.received = 0  # bytes, since it is open
         self.opened = self.last_heard = self.last_used = self._loop.time()  # pings are heard, but are no use

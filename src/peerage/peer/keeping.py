@@ -1,8 +1,9 @@
 """Which links last: holds, the end of idle links, and room for newcomers.
 
 Invariant: a link that anybody holds is never closed here, nor one on which somebody waits for something. The side that
-dialled closes what has been idle for LINK_IDLE seconds; the side that accepted closes only when its places run out,
-the least useful link first, and never one that was used in the last moments. Pings are no use of a link.
+dialled closes what has been idle for LINK_IDLE seconds, or fewer where it was made for a question or two; the side that
+accepted closes only when its places run out, the least useful link first, and never one that was used in the last
+moments. Pings are no use of a link.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class LinkKeeper:
         self._metrics = metrics
         self._holds: dict[PeerId, set[str]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when it rings
 
     # --- holds ----------------------------------------------------------------------------------------------------
 
@@ -68,6 +70,11 @@ class LinkKeeper:
         if self._limiter.total > limits.connections - max(1, limits.connections // _ROOM):
             self._make_room(connection)
 
+    def soon(self, connection: PeerConnection, seconds: float) -> None:
+        """Close a link that this side dialled as soon as it was idle for so long, if nobody holds it then."""
+        connection.idle = min(connection.idle, seconds)
+        self._look_in(seconds)
+
     def close(self) -> None:
         """Watch no more."""
         if self._timer is not None:
@@ -75,19 +82,25 @@ class LinkKeeper:
             self._timer = None
 
     def _look_in(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(max(seconds, _GRAIN), self._look)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(seconds, _GRAIN)
+        if self._timer is not None:
+            if due >= self._due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = loop.call_at(due, self._look)
 
     def _look(self) -> None:
         """Close what has been idle for long, and come back when the next link may be."""
         self._timer = None
         now = asyncio.get_running_loop().time()
         watched = [each for each in self._links.talk_links() if each.outgoing and not self._lasts(each)]
-        fresh = [each for each in watched if each.is_busy or now - each.last_used < LINK_IDLE]
+        fresh = [each for each in watched if each.is_busy or now - each.last_used < each.idle]
         if fresh:
-            self._look_in(min(each.last_used for each in fresh) + LINK_IDLE - now)
+            self._look_in(min(each.last_used + each.idle for each in fresh) - now)
         for connection in watched:
-            if not connection.is_busy and now - connection.last_used >= LINK_IDLE:
+            if not connection.is_busy and now - connection.last_used >= connection.idle:
                 self._end(connection, "idle")
 
     def _lasts(self, connection: PeerConnection) -> bool:

@@ -247,6 +247,10 @@ class Peer:
         """Whether anybody here wants links to this peer to last."""
         return self._keeper.is_held(peer_id)
 
+    def close_soon(self, connection: PeerConnection, idle: float) -> None:
+        """Let a link that was made for a question or two end after `idle` seconds without use; held ones last."""
+        self._keeper.soon(connection, idle)
+
     async def connect(
         self, address: Address, expect: PeerId | None = None, kind: LinkKind = LinkKind.TALK
     ) -> PeerConnection:

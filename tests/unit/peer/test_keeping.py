@@ -43,6 +43,21 @@ async def test_pings_do_not_keep_an_idle_link(world: World):
 
 
 @virtual
+async def test_a_link_for_a_question_ends_sooner_unless_somebody_holds_it(world: World):
+    server, client, connection = await world.pair()
+    other = await world.peer("other")
+    lasting = await client.connect(other.addresses[0])
+    client.close_soon(connection, 20.0)
+    await asyncio.sleep(0.5 * LINK_IDLE)
+    assert client.connection_to(server.peer_id) is None
+    assert client.connection_to(other.peer_id) is not None
+    client.hold(other.peer_id, "test")
+    client.close_soon(lasting, 20.0)
+    await asyncio.sleep(LONG)
+    assert client.connection_to(other.peer_id) is not None
+
+
+@virtual
 async def test_a_held_link_lasts_until_the_last_release(world: World):
     server, client, _ = await world.pair()
     client.hold(server.peer_id, "one")

@@ -1,4 +1,4 @@
-"""Questions to contacts over pooled links: an open one is used, otherwise one is dialled and left to the peer.
+"""Questions to contacts over pooled links: an open one is used, otherwise one is dialled, and closed soon.
 
 Invariant: a call ends by its deadline, which follows what calls took before; a contact is dialled only where it says it
 is, and whoever answers there with another id is not it. Nothing is decided here about whom to ask.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from peerage.errors import DialError, LinkError, RequestTimeoutError
 from peerage.overlay.dht.contacts import Contact
+from peerage.overlay.dht.limits import DHT_LINK_IDLE
 from peerage.overlay.dht.timing import Patience
 from peerage.peer.connection import PeerConnection
 from peerage.peer.messages import LinkKind
@@ -33,7 +34,10 @@ class Caller:
 
     async def call(self, contact: Contact, message: Request[ReplyT]) -> tuple[PeerConnection, ReplyT]:
         """Ask a contact; return the link and the answer. Raises LinkError, LimitError or RefusedError."""
-        connection = self._peer.connection_to(contact.peer_id) or await self.dial(contact)
+        connection = self._peer.connection_to(contact.peer_id)
+        if connection is None:
+            connection = await self.dial(contact)
+            self._peer.close_soon(connection, DHT_LINK_IDLE)
         started = self._loop.time()
         try:
             reply = await connection.request(message, self._answers.seconds)

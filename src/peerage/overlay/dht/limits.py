@@ -26,6 +26,7 @@ DHT_SPARES = 5  # unproved peers remembered for each bucket, for when one of its
 DHT_PROBES = 8  # dials at once to see whether a peer can be reached before it is taken in
 DHT_UPKEEP = 120.0  # seconds between two looks at what is due: even of peers that stay for an hour only, few go in it
 DHT_CHECKS = 2  # contacts checked at each look
+DHT_LINK_IDLE = 15.0  # seconds that a link for questions stays unused: longer ones cost more in pings than a new dial
 DHT_HELD = 3  # nearest peers to which links are kept up
 DHT_CONTACT_ADDRESSES = 2  # of one contact: both families; who is told more has to dial more
 DHT_REGION = 24  # peers that a record is stored on as expected from the network's size
