@@ -39,7 +39,7 @@ class ServiceSet:
         self._routers = routers
         self._stabilizers = stabilizers
         self._metrics = metrics
-        self._mounted: dict[Service, AsyncExitStack] = {}
+        self._mounted: dict[Service, _Brought] = {}
 
     def __contains__(self, service: Service) -> bool:
         return service in self._mounted
@@ -56,28 +56,38 @@ class ServiceSet:
             if brought.router is not None:
                 self._routers.add(brought.router)
                 undo.callback(self._routers.remove, brought.router)
-            self._mounted[service] = undo
+            self._mounted[service] = brought
             undo.callback(self._mounted.pop, service, None)
             await service.start()
             undo.push_async_callback(service.stop)
             for stabilizer in brought.stabilizers:
                 self._stabilizers.start(stabilizer)
                 undo.push_async_callback(self._stabilizers.stop, stabilizer)
-            self._mounted[service] = undo.pop_all()
+            undo.pop_all()  # forgotten: a thousand peers would keep a hundred of these steps each
 
     async def unmount(self, service: Service) -> None:
         """Take it all off again, in the opposite order; every step is tried even if one fails."""
-        undo = self._mounted.pop(service, None)
-        if undo is None:
+        brought = self._mounted.pop(service, None)
+        if brought is None:
             raise LocalError(f"{service.name} is not mounted")
-        await undo.aclose()
+        await self._take_off(service, brought)
 
     async def unmount_all(self) -> None:
         """Take every service off, the last one first."""
         async with AsyncExitStack() as each:
-            for undo in self._mounted.values():
-                each.push_async_callback(undo.aclose)
+            for service, brought in self._mounted.items():
+                each.push_async_callback(self._take_off, service, brought)
             self._mounted.clear()
+
+    async def _take_off(self, service: Service, brought: _Brought) -> None:
+        async with AsyncExitStack() as undo:
+            for message, _ in brought.handlers:
+                undo.callback(self._handlers.remove, message)
+            if brought.router is not None:
+                undo.callback(self._routers.remove, brought.router)
+            undo.push_async_callback(service.stop)
+            for stabilizer in brought.stabilizers:
+                undo.push_async_callback(self._stabilizers.stop, stabilizer)
 
     def connected(self, connection: PeerConnection) -> None:
         """Tell them that a talk link came up."""
