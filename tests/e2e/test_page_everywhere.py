@@ -11,7 +11,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("page")]
 
 VIEWS = {"home": "/", "search": "/search?q=morning", "transfers": "/transfers", "library": "/library"}
 VIEWS |= {"network": "/network", "settings": "/settings"}
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,9 @@ def test_hits_come_while_the_search_goes_on(browsing, world):
     page.get_by_label("Search words").fill("morning")
     page.get_by_label("Search words").press("Enter")
     page.wait_for_selector(".rows .line")
-    seen = page.evaluate("() => [document.querySelectorAll('.rows .line').length, !!document.querySelector('.search-words button[type=button]')]")
+    seen = page.evaluate(
+        "() => [document.querySelectorAll('.rows .line').length, !!document.querySelector('.search-words button[type=button]')]"
+    )
     assert seen[0] > 0
     assert seen[1]  # it could be stopped: it was still going on
     expect(page.get_by_text("How it was found")).to_be_visible()
@@ -115,7 +119,14 @@ def test_a_guest_sees_and_changes_nothing(browsing, world):
         page.goto(origin_of(page.url) + path)
         page.wait_for_selector("h1")
         settled(page, view)
-        for forbidden in ("Add a link", "Connect to somebody", "Pick a folder", "Remove", "Stop the node", "Download morning"):
+        for forbidden in (
+            "Add a link",
+            "Connect to somebody",
+            "Pick a folder",
+            "Remove",
+            "Stop the node",
+            "Download morning",
+        ):
             expect(page.get_by_role("button", name=forbidden)).to_have_count(0)
     tried = """async ([path, method, body]) => (await fetch("/api/v1/" + path,
         {method, body: body && JSON.stringify(body), headers: {"content-type": "application/json"}})).status"""

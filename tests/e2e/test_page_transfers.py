@@ -1,5 +1,7 @@
 """The page, in a real browser, from first run to a finished download; pause, kill -9, start, resume."""
 
+import base64
+import hashlib
 import os
 import re
 import signal
@@ -8,6 +10,8 @@ import pytest
 from browsing_machine import NARROW, origin_of
 from cli_machine import wait_until
 from playwright.sync_api import expect
+
+from peerage.identity.keys import format_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("page")]
 
@@ -100,3 +104,35 @@ def test_details_show_pieces_sources_and_files(browsing, two):
     assert wanted
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+def test_ten_thousand_transfers_are_listed_and_stay_smooth(browsing, one):
+    """The page draws the lines in sight only, and moves through all of them."""
+    link = "peerage:" + format_id(bytes(32)) + "?name=number%200000.bin&size=5000"
+    page = browsing.enter(one, "/transfers")
+    begin = """(target) => fetch("/api/v1/transfers", {method: "POST", body: JSON.stringify({target}),
+        headers: {"content-type": "application/json"}}).then((answer) => answer.status)"""
+    assert page.evaluate(begin, link) == 201
+    one.do("pause", "number 0000.bin")
+    one.do("down")
+    (template,) = (one.home / "transfers").glob("*.json")
+    kept = template.read_text()
+    for number in range(1, 10_000):
+        content = hashlib.blake2s(str(number).encode()).digest()
+        copy = kept.replace(base64.b64encode(bytes(32)).decode(), base64.b64encode(content).decode())
+        copy = copy.replace("number 0000", f"number {number:04}").replace('"place":0', f'"place":{number}')
+        (one.home / "transfers" / f"{format_id(content)}.json").write_text(copy)
+    one.up()
+    page = browsing.enter(one, "/transfers")
+    expect(page.get_by_role("button", name="All 10,000")).to_be_visible()
+    drawn = page.evaluate("document.querySelectorAll('.rows .line').length")
+    assert 10 < drawn < 100
+    page.get_by_label("Order").select_option("name")
+    first = page.locator(".rows .line").first
+    expect(first).to_contain_text("number 0000.bin")
+    first.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".rows .line").last).to_contain_text("number 9999.bin")
+    expect(page.locator(".rows .line").last).to_be_focused()
+    page.get_by_label("Find in this list").fill("number 4321")
+    expect(page.locator(".rows .line")).to_have_count(1)

@@ -45,8 +45,9 @@ class Line:
     def put(self, content: bytes, place: int, level: int) -> int:
         """Let somebody stand where he stood before, or behind whoever took that place; returns the place."""
         self.remove(content)
-        while (at := bisect_left(self._order, (place, b""))) < len(self._order) and self._order[at][0] == place:
-            place += 1
+        at = bisect_left(self._order, (place, b""))
+        while at < len(self._order) and self._order[at][0] == place:
+            place, at = place + 1, at + 1
         self._stand(content, place, level)
         return place
 

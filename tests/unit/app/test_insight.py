@@ -11,8 +11,8 @@ import msgspec
 from app_worlds import Api, OpenNode
 
 from peerage.app.api import insight_models as models
-from peerage.app.insight import _percent
 from peerage.app.config import LogSettings
+from peerage.app.insight import _percent
 from peerage.app.logs import RecentLines, logging_to
 from peerage.app.node import Node
 from peerage.content.ledger import PieceState

@@ -44,7 +44,7 @@ export const forget = (transfer) =>
     transfers.drop(transfer.content_id);
   });
 
-export const forgetEnded = () =>
+export const forgetFinished = () =>
   attempt(async () => {
     await post("transfers/forget-finished");
     await refresh("transfers");

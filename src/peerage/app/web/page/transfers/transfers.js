@@ -10,7 +10,7 @@ import { language, t } from "../core/words.js";
 import { Menu } from "../parts/menu.js";
 import { Button, Empty, Segments, ViewHead } from "../parts/parts.js";
 import { Player, shownAs } from "../parts/player.js";
-import { forgetEnded, UNDER_WAY } from "./acts.js";
+import { forgetFinished, UNDER_WAY } from "./acts.js";
 import { Add } from "./add.js";
 import { Details } from "./details.js";
 import { List } from "./list.js";
@@ -105,7 +105,7 @@ function forAll(all) {
   return [
     { icon: "pause", text: t("command.pause-all"), act: each(GROUPS.active, "pause"), disabled: !all.some(GROUPS.active) },
     { icon: "play", text: t("command.resume-all"), act: each(GROUPS.paused, "resume"), disabled: !all.some(GROUPS.paused) },
-    { icon: "cross", text: t("transfers.forget-ended"), act: forgetEnded, disabled: !all.some((one) => GROUPS.done(one) || GROUPS.failed(one)) },
+    { icon: "cross", text: t("transfers.forget-finished"), act: forgetFinished, disabled: !all.some(GROUPS.done) },
   ];
 }
 

@@ -7,7 +7,7 @@ export default {
   "transfers.add.hint": "Ein Link, der mit peerage: beginnt, oder eine Inhaltskennung; mehrere in eigenen Zeilen.",
   "transfers.add.begin": "Herunterladen",
   "transfers.all-more": "Mehr für alle Downloads",
-  "transfers.forget-ended": "Beendete aus der Liste nehmen",
+  "transfers.forget-finished": "Fertige aus der Liste nehmen",
   "transfers.group": "Welche",
   "transfers.group.all": "Alle",
   "transfers.group.active": "Laufende",

@@ -7,7 +7,7 @@ export default {
   "transfers.add.hint": "A link that begins with peerage:, or a content id; several on lines of their own.",
   "transfers.add.begin": "Download",
   "transfers.all-more": "More for all transfers",
-  "transfers.forget-ended": "Take those that ended off the list",
+  "transfers.forget-finished": "Take finished ones off the list",
   "transfers.group": "Which",
   "transfers.group.all": "All",
   "transfers.group.active": "Under way",
