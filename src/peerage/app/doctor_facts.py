@@ -10,7 +10,6 @@ import contextlib
 import errno
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -120,9 +119,8 @@ def newest_of(files: Iterable[Path]) -> float:
 
 def steady_time() -> float | None:
     """Return seconds that nobody can set and that go on while the computer sleeps; None where there are none."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return None
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # of Linux
+    return time.clock_gettime(clock) if clock is not None else None
 
 
 def _first_there(path: Path) -> Path:

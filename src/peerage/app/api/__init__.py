@@ -33,8 +33,8 @@ keep-alives. The names of all bodies are those of `models.py`.
     GET    /api/v1/shares                       list[Share]
     POST   /api/v1/shares            ShareBody  ~ ShareProgress..., then Shared or ShareFailed for each path
     POST   /api/v1/shares/remove   UnshareBody  list[Share], those taken back
-    GET    /api/v1/folders?path=P               Folder of `folder_models.py`: what is in a folder of this computer, as far as
-                                                  the setting `folders` allows; P: absolute, "" lists those folders
+    GET    /api/v1/folders?path=P               Folder of `folder_models.py`: what is in a folder of this computer, as
+                                                  far as `folders` allows; P: absolute, "" lists those folders
     PUT    /api/v1/dropped/NAME?visibility=V    Share, status 201; the body is the file itself, Content-Length is needed
     GET    /api/v1/qr?text=T                    the text as a QR code, image/svg+xml
     GET    /api/v1/link?target=T                ContentLink; T: path, content id or its beginning, or name of a share
