@@ -73,6 +73,8 @@ BARS: dict[str, Bar] = {
     "flood": Bar("flood", 10_000, (Claim("flood_saved_messages", ">=", 0.90),)),
     "massfailure": Bar("massfailure", 10_000, (Claim("seconds_to_one_part", "<", 10.0), Claim("success", ">=", 0.95))),
     "massfailure_silent": Bar("massfailure_silent", 10_000, (Claim("success", ">=", 0.95),)),
+    "generation_dht": Bar("generation", 10_000, (Claim("rare.success", ">=", 0.95),)),
+    "generation_auto": Bar("generation_auto", 10_000, (Claim("rare.success", ">=", 0.95),)),
     "crosscheck_dht": Bar("crosscheck", 10_000, _AGREES),
     "crosscheck_flood": Bar("crosscheck_flood", 10_000, _AGREES),
     "crosscheck_flood2001": Bar("crosscheck_flood2001", 10_000, _AGREES),
