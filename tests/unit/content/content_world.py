@@ -33,6 +33,15 @@ def some_bytes(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
+FOLDER = {
+    "a/one.txt": b"one" * 1000,
+    "a/two.bin": some_bytes(2 * PIECE + 5, 2),
+    "b/empty": b"",
+    "b/three.txt": some_bytes(3 * PIECE, 3),
+    "z": b"z",
+}
+
+
 class Seeded:
     """A content that some node has: its id, and what is in it."""
 
