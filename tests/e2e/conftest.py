@@ -11,8 +11,9 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """Started for one module: while it runs there is an event loop in this thread, and tests with their own cannot run."""
     from browsing_machine import chromium as started
 
     with started() as browser:

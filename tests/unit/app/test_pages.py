@@ -35,9 +35,19 @@ async def ask(app: Any, path: str, method: str = "GET", **headers: str) -> tuple
     return sent[0]["status"], said, b"".join(event.get("body", b"") for event in sent[1:])
 
 
-async def test_every_view_is_the_same_frame_that_is_asked_for_again_each_time() -> None:
-    bodies = {(await ask(serve_page, f"/{view}"))[2] for view in VIEWS} | {(await ask(serve_page, "/"))[2]}
-    assert len(bodies) == 1
+async def test_every_view_has_a_frame_that_is_asked_for_again_each_time_and_names_what_the_view_needs() -> None:
+    for view in VIEWS:
+        _, _, body = await ask(serve_page, f"/{view}")
+        early = set(re.findall(r'modulepreload" href="/page/[0-9a-f]+/([^"]+)"', body.decode()))
+        assert {
+            f"{view}/{view}.js",
+            "app.js",
+            "vendor/preact.js",
+            "vendor/signals-core.js",
+            "words/en/frame.js",
+        } <= early
+        assert not {"vendor/uplot.js", "words/de.js"} & early
+    assert (await ask(serve_page, "/"))[2] == (await ask(serve_page, "/home"))[2]
     status, headers, body = await ask(serve_page, "/")
     assert (status, headers["cache-control"]) == (200, "no-cache")
     assert b"{root}" not in body

@@ -11,6 +11,8 @@ import functools
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -35,7 +37,8 @@ _ALWAYS: Final = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 _TYPES: Final = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".md": "text/plain"}
-_LATE: Final = ("vendor/uplot.js", "words/de")  # not needed to show the first view
+_ENTRY: Final = "app.js"
+_IMPORT: Final = re.compile(r'\bfrom\s*"(\.[^"]+)"|^import\s*"(\.[^"]+)"', re.MULTILINE)
 _VERSION_CHARS: Final = 16
 
 Headers = list[tuple[bytes, bytes]]
@@ -53,7 +56,7 @@ class Page(NamedTuple):
     """All that a browser can get."""
 
     version: str
-    frame: PageFile
+    frames: dict[str, PageFile]  # by view; they differ in what is asked for early
     files: dict[str, PageFile]  # by path
 
 
@@ -81,11 +84,11 @@ def page() -> Page:
     found = dict(_walk(files(__package__) / "page", ""))
     version = hashlib.sha256(b"\0".join(name.encode() + b"\0" + body for name, body in sorted(found.items())))
     root = f"{ROOT}{version.hexdigest()[:_VERSION_CHARS]}/"
-    frame = found.pop("index.html").decode().replace("{root}", root).replace("{early}", _early(root, found))
+    frame = found.pop("index.html").decode().replace("{root}", root)
     for_good = (b"cache-control", b"public, max-age=31536000, immutable")
     return Page(
         version.hexdigest()[:_VERSION_CHARS],
-        _page_file("index.html", frame.encode(), (b"cache-control", b"no-cache")),
+        {view: _frame(frame.replace("{early}", _early(root, view, found))) for view in VIEWS},
         {f"{root}{name}": _page_file(name, body, for_good) for name, body in found.items()},
     )
 
@@ -96,7 +99,11 @@ def page() -> Page:
 def _find(path: str) -> PageFile | None:
     if path.startswith(ROOT):
         return page().files.get(path)
-    return page().frame if path == "/" or path[1:].rstrip("/") in VIEWS else None
+    return page().frames.get("home" if path == "/" else path[1:].rstrip("/"))
+
+
+def _frame(text: str) -> PageFile:
+    return _page_file("index.html", text.encode(), (b"cache-control", b"no-cache"))
 
 
 def _walk(folder: Traversable, above: str) -> Iterator[tuple[str, bytes]]:
@@ -108,10 +115,22 @@ def _walk(folder: Traversable, above: str) -> Iterator[tuple[str, bytes]]:
             yield name, entry.read_bytes()
 
 
-def _early(root: str, found: dict[str, bytes]) -> str:
-    """Name the modules that every view needs, so that a browser asks for all at once instead of one by one."""
-    names = sorted(name for name in found if name.endswith(".js") and not name.startswith(_LATE))
-    return "\n    ".join(f'<link rel="modulepreload" href="{root}{name}">' for name in names)
+def _early(root: str, view: str, found: dict[str, bytes]) -> str:
+    """Name all modules that a view needs, so that a browser asks for them at once instead of one after the other."""
+    needed: set[str] = set()
+    wanted = [_ENTRY, f"{view}/{view}.js"]
+    while wanted:
+        name = wanted.pop()
+        if name not in needed:
+            needed.add(name)
+            wanted += _imports(name, found[name].decode())
+    return "\n    ".join(f'<link rel="modulepreload" href="{root}{name}">' for name in sorted(needed))
+
+
+def _imports(name: str, text: str) -> Iterator[str]:
+    """Give what a module imports at once, by path within the page; what it imports later is not needed yet."""
+    for said in _IMPORT.findall(text):
+        yield posixpath.normpath(posixpath.join(posixpath.dirname(name), "".join(said)))
 
 
 def _page_file(name: str, body: bytes, caching: tuple[bytes, bytes]) -> PageFile:

@@ -1,6 +1,6 @@
 // Starts the page: language and theme, who is signed in, then the view that the address bar names.
 
-import { html, render, useEffect } from "./core/view.js";
+import { html, render, signal, useEffect } from "./core/view.js";
 import { get, whenSignedOut } from "./core/api.js";
 import { start, stop } from "./core/live.js";
 import "./core/notify.js";
@@ -12,25 +12,38 @@ import { Entrance } from "./frame/entrance.js";
 import { Frame } from "./frame/frame.js";
 import { Confirmations } from "./parts/dialog.js";
 import { Toasts } from "./parts/toasts.js";
-import { Home } from "./home/home.js";
-import { Library } from "./library/library.js";
-import { Network } from "./network/network.js";
-import { Search } from "./search/search.js";
-import { Settings } from "./settings/settings.js";
-import { Transfers } from "./transfers/transfers.js";
 
-const VIEWS = { home: Home, search: Search, transfers: Transfers, library: Library, network: Network, settings: Settings };
+// A view is loaded when it is shown first; the others follow when the browser has nothing else to do.
+const LOADS = {
+  home: async () => (await import("./home/home.js")).Home,
+  search: async () => (await import("./search/search.js")).Search,
+  transfers: async () => (await import("./transfers/transfers.js")).Transfers,
+  library: async () => (await import("./library/library.js")).Library,
+  network: async () => (await import("./network/network.js")).Network,
+  settings: async () => (await import("./settings/settings.js")).Settings,
+};
+const loaded = signal({});
+
+async function need(view) {
+  if (loaded.value[view]) return;
+  const View = await LOADS[view]();
+  loaded.value = { ...loaded.value, [view]: View };
+}
 
 function App() {
   const { view } = route.value;
   const title = connection.value === "signed-out" ? t("entrance.title") : t(`view.${view}`);
   useEffect(() => {
+    need(view);
+  }, [view]);
+  useEffect(() => {
     document.title = `${title} · Peerage`;
   }, [title]);
   if (connection.value === "signed-out") return html`<${Entrance} onEntered=${enter} /><${Toasts} />`;
   if (me.value === null) return null;
-  const View = VIEWS[view];
-  return html`<${Frame}>${status.value && html`<${View} key=${view} />`}</${Frame}><${Toasts} /><${Confirmations} />`;
+  const View = loaded.value[view];
+  const ready = View && status.value;
+  return html`<${Frame} ready=${Boolean(ready)}>${ready && html`<${View} key=${view} />`}</${Frame}><${Toasts} /><${Confirmations} />`;
 }
 
 async function enter() {
@@ -52,6 +65,8 @@ function leave() {
 
 apply();
 whenSignedOut(leave);
-await speak(keptLanguage());
+await Promise.all([speak(keptLanguage()), need(route.value.view)]);
 render(html`<${App} />`, document.getElementById("app"));
 await enter();
+const idle = globalThis.requestIdleCallback ?? ((callback) => setTimeout(callback, 1000));
+idle(() => Object.keys(LOADS).forEach(need), { timeout: 5000 });

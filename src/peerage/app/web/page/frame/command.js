@@ -1,7 +1,7 @@
 // The one box of Ctrl-K: words are searched for, links are downloaded, addresses are connected to, and the rest are
 // commands by the names that the views use.
 
-import { html, signal, useEffect, useRef, useState } from "../core/view.js";
+import { html, signal, useLayoutEffect, useRef, useState } from "../core/view.js";
 import { go } from "../core/route.js";
 import { t } from "../core/words.js";
 import { Icon } from "../parts/icons.js";
@@ -20,8 +20,8 @@ function Box() {
   const dialog = useRef(null);
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  useEffect(() => {
-    dialog.current.showModal();
+  useLayoutEffect(() => {
+    dialog.current.showModal(); // at once: whoever types on at once types into it
   }, []);
   const close = () => {
     dialog.current?.close();

@@ -14,14 +14,16 @@ const COUNTS = {
   search: () => newFinds.value,
 };
 
-export function Frame({ children }) {
+/** `ready`: whether the view is there yet. */
+export function Frame({ ready, children }) {
   const view = useRef(null);
   const shown = route.value.view;
   const first = useRef(true);
   useEffect(() => {
+    if (!ready) return;
     if (first.current) first.current = false;
     else view.current.querySelector("h1")?.focus(); // so that a reader says where one is now
-  }, [shown]);
+  }, [shown, ready]);
   useEffect(() => bind("mod+k", openCommand), []);
   useEffect(() => bind("/", openCommand), []);
   return html`

@@ -1,6 +1,6 @@
 // A window above the page: the browser's own <dialog>, which keeps the focus inside and closes with Escape.
 
-import { html, signal, useEffect, useId, useRef } from "../core/view.js";
+import { html, signal, useId, useLayoutEffect, useRef } from "../core/view.js";
 import { t } from "../core/words.js";
 import { Icon } from "./icons.js";
 
@@ -8,7 +8,7 @@ import { Icon } from "./icons.js";
 export function Dialog({ title, onClose, foot, wide = false, children }) {
   const dialog = useRef(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const shown = dialog.current;
     const before = document.activeElement;
     shown.showModal();
