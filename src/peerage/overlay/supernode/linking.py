@@ -110,6 +110,7 @@ class Linking:
 
     async def _seek(self) -> None:
         tried: set[PeerId] = set()
+        full = False  # whether one was found that has no place for this one
         while self._serves and self.backbone.missing and len(tried) < _TRIES + self._around.rules.degree:
             candidates = self._around.known.usable(self._around.now(), self._peer.rng)
             self._peer.rng.shuffle(candidates)
@@ -122,28 +123,31 @@ class Linking:
             )
             candidate = next(fitting, None)
             if candidate is None:
+                self.backbone.is_whole = not full
                 return
             tried.add(candidate.peer_id)
-            await self._pair(candidate.peer_id)
+            full |= await self._pair(candidate.peer_id)
 
-    async def _pair(self, peer_id: PeerId) -> None:
+    async def _pair(self, peer_id: PeerId) -> bool:
+        """Ask another supernode to be linked; returns whether it is one and does not want to."""
         try:
             connection = await self._around.reach(peer_id)
             answer = await connection.request(Pair(self._around.own_addresses, self._own_load()), _TIMEOUT)
         except (LinkError, RemoteError, LimitError):
             self._around.known.failed(peer_id, self._around.now())
-            return
+            return False
         self._around.hear(connection, answer.others)
         if not answer.accepted:
             if not answer.load.links:
                 self._around.known.failed(peer_id, self._around.now())
-            return
+            return bool(answer.load.links)
         self._around.met(connection)
         full = len(self.backbone) >= self._around.rules.degree + SUPERNODE_SPARE
         if not self._serves or full or not connection.is_open:
             self._around.tell(connection, Unpair(over=not self._serves))
         elif peer_id not in self.backbone:
             self._add(connection, answer.load)
+        return False
 
     def _on_pair(self, connection: PeerConnection, message: Pair) -> Paired:
         peer_id = connection.peer_id
