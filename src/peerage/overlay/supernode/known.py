@@ -117,8 +117,10 @@ class KnownSupernodes:
         """Return those that may be tried now, in any order but those first that were met and have not failed."""
         ready = [each for each in self._known.values() if each.retry_at <= now and each.addresses]
         rng.shuffle(ready)
-        ready.sort(key=lambda each: (each.failures, not each.met))
-        return ready
+        good = [each for each in ready if each.met and not each.failures]
+        told = [each for each in ready if not each.met and not each.failures]
+        bad = [each for each in ready if each.failures]  # as a rule few, so that next to nothing is sorted
+        return good + told + sorted(bad, key=lambda each: (each.failures, not each.met))
 
     def to_tell(self, rng: random.Random, now: float) -> tuple[SupernodeAt, ...]:
         """Return some to pass on, each time others."""
