@@ -331,14 +331,9 @@ class MemoryLink:
         taken = 0
         try:
             while self._inbox.size and self._reading and not self._over:
-                if self._take is not None and self._inbox.size <= SEGMENT:
-                    data = self._inbox.take(SEGMENT)
-                    taken += len(data)
-                    self._take(bytes(data))
-                else:
-                    count = self._inbox.fill(self._receiver.get_buffer(self._inbox.size))
-                    taken += count
-                    self._receiver.buffer_updated(count)
+                count = self._inbox.fill(self._receiver.get_buffer(self._inbox.size))
+                taken += count
+                self._receiver.buffer_updated(count)
         finally:
             self._delivering = False
             self.far.make_room(taken)
