@@ -77,7 +77,7 @@ def test_the_page_goes_on_when_the_node_comes_back(browsing, one):
     expect(page.get_by_text("Your node does not answer")).to_have_count(0)
     one.do("share", one.write("new.txt", b"new"))
     page.get_by_role("link", name="Library").click()
-    expect(page.get_by_text("new.txt")).to_be_visible()
+    expect(page.get_by_role("button", name="new.txt", exact=True)).to_be_visible()
 
 
 def test_details_show_pieces_sources_and_files(browsing, two):
