@@ -2,13 +2,17 @@
 
 import { signal } from "./view.js";
 
+const PACE = 250; // milliseconds from one picture of a list to the next: a fast download changes a hundred times a second
+const HIDDEN = 2000; // while nobody sees it
+
 export class Collection {
   constructor(keyOf) {
     this.keyOf = keyOf;
     this.items = new Map();
-    this.changed = signal(0); // read it to follow the list; it moves once for all changes between two pictures
+    this.changed = signal(0); // read it to follow the list; it moves a few times a second, however much changes
     this.loaded = signal(false);
     this.waiting = false;
+    this.told = 0;
   }
 
   /** All items; whoever renders with it is drawn again when the list changes. */
@@ -45,15 +49,11 @@ export class Collection {
   tell() {
     if (this.waiting) return;
     this.waiting = true;
-    later(() => {
+    const rest = Math.max(0, (document.hidden ? HIDDEN : PACE) - (performance.now() - this.told));
+    setTimeout(() => {
       this.waiting = false;
+      this.told = performance.now();
       this.changed.value += 1;
-    });
+    }, rest);
   }
-}
-
-/** Once before the next picture; in a page nobody sees there are none, so after a while instead. */
-function later(callback) {
-  if (document.hidden) setTimeout(callback, 500);
-  else requestAnimationFrame(callback);
 }
