@@ -6,7 +6,6 @@ as the owner's token, so a plain hash of it is enough; a password is not, so it 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
@@ -19,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from peerage.app.api.permissions import RoleName
 from peerage.app.naming import Named, find
+from peerage.app.tickets import hash_of
 from peerage.errors import ConfigError, LimitError, LocalError
 from peerage.limits import MAX_KEYS
 
@@ -80,7 +80,7 @@ class KeyBook:
             raise LimitError("MAX_KEYS", "ours", f"there are {MAX_KEYS} keys; remove one")
         identity = secrets.token_hex(_ID_BYTES)
         secret = f"{identity}.{secrets.token_urlsafe(_SECRET_BYTES)}"
-        key = Key(id=identity, name=name, role=role, hash=_hash(secret), created=now)
+        key = Key(id=identity, name=name, role=role, hash=hash_of(secret), created=now)
         self._save(msgspec.structs.replace(self._book, keys=(*self._book.keys, key)))
         return key, secret
 
@@ -94,7 +94,7 @@ class KeyBook:
     def find(self, secret: str) -> Key | None:
         """Return the key that this opens with."""
         identity, _, _ = secret.partition(".")
-        hashed = _hash(secret)
+        hashed = hash_of(secret)
         for key in self._book.keys:
             if key.id == identity and secrets.compare_digest(key.hash, hashed):
                 return key
@@ -127,10 +127,6 @@ class KeyBook:
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}") from error
         self._book = book
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _decoy(hasher: PasswordHasher) -> str:
