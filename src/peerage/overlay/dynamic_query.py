@@ -3,11 +3,12 @@
 A question first goes where keyword tables say that there may be an answer, or, when they say nothing, to all links just
 beyond what they cover, which costs one message each. Answers divided by the hosts reached so far tell how common the
 thing is; from that follows how many hosts are still needed, and so the smallest ttl and the fewest links that should
-do. What nobody had so far is looked for one link farther, all round.
+do. What nobody had so far is looked for one link farther, all round; where it is known how many hosts there are, only
+over so many links as it takes to reach nearly all of them.
 
 Invariant: no link is asked twice with the same or a smaller ttl, none beyond `max_ttl`, and once enough was found or
-so many hosts were reached as the rules allow, nobody is asked any more. When answers arrive, and how questions travel,
-is not known here. Pure: time is an argument.
+so many hosts were reached as the rules allow, or as there are, nobody is asked any more. When answers arrive, and how
+questions travel, is not known here. Pure: time is an argument.
 
 Source: A. Fisk, Gnutella Dynamic Query Protocol 0.1 (2003). Other than there, one question id serves all steps (who
 has answered does not answer again), and a step asks several links at once when one cannot reach the hosts needed.
@@ -35,6 +36,8 @@ _OVERLAP = 0.8  # of the hosts that a tree of that depth would have: ways meet, 
 _PATIENCE = 1.5  # times the slowest answer so far, for those that take longer
 _SHARE = 0.25  # of the time left, for one step at the most
 _SMOOTHING = 0.3  # weight of one more answer
+_BOUNDLESS = 10**9  # hosts, where nobody knows how many there are
+_COMPLETE = 0.02  # share of all hosts that may stay unasked: what is asked for is with more than one of them
 
 
 class QueryRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,7 @@ class Goal(msgspec.Struct, frozen=True):
     max_ttl: int
     depth: int  # hops that tables cover
     deadline: float
+    population: int = 0  # about how many hosts there are, this one included; 0: nobody knows
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -80,16 +84,20 @@ class DynamicQuery:
         self._targets = list(targets)
         rng.shuffle(self._targets)
         self._targets.sort(key=lambda target: target.near)
+        self._by_link = {target.link: target for target in self._targets}
         degrees = [_believed(target.degree) for target in targets]
         self._mean = sum(degrees) / max(1, len(degrees))
         self._asked: dict[PeerId, int] = {}  # the largest ttl so far
         self._hop = rules.hop_seconds
         self._reach = 0  # the ttl up to which everybody was asked
+        self._population = goal.population or _BOUNDLESS
+        vain = sum(map(self._is_known_vain, targets))
+        self._missed = max(0.0, 1 - vain / self._population)  # share of all hosts that were not reached
 
     @property
     def hosts(self) -> float:
-        """How many hosts the question has reached so far, by the theory of trees."""
-        return sum(self._horizon(target, self._asked.get(target.link, 0)) for target in self._targets)
+        """How many hosts the question has reached so far, by the theory of trees; those reached twice count once."""
+        return self._population * (1 - self._missed)
 
     def note_answer(self, hops: int, seconds: float) -> None:
         """An answer came from so far away, so long after the question had been sent there."""
@@ -99,8 +107,10 @@ class DynamicQuery:
         """Return the next step; None when enough was found, or nobody is left who could be asked."""
         if found >= self._goal.wanted or self.hosts >= self._rules.horizon:
             return None
-        if len(self._targets) + 1 >= self._rules.horizon:
+        if len(self._targets) + 1 >= self._population:
             return self._step(self._rest(found) if self._asked else self._probe() or self._rest(found), now)
+        if self._missed <= _COMPLETE:
+            return None
         asks = self._probe() if not self._asked else self._satisfying(found) if found else ()
         if not asks:
             asks = self._all_round(now)
@@ -109,6 +119,8 @@ class DynamicQuery:
     def _step(self, asks: Sequence[tuple[PeerId, int]], now: float) -> Step | None:
         if not asks:
             return None
+        for link, ttl in asks:
+            self._missed = self._left(self._missed, self._by_link[link], ttl)
         self._asked.update(asks)
         wait = self._wait(max(ttl for _, ttl in asks))
         return Step(tuple(asks), min(wait, _SHARE * max(0.0, self._goal.deadline - now)))
@@ -132,30 +144,45 @@ class DynamicQuery:
 
     def _satisfying(self, found: int) -> list[tuple[PeerId, int]]:
         """Ask as few links as near as should bring what is still missing; nobody when even all would not."""
-        needed = (self._goal.wanted - found) * self.hosts / found
+        enough = self._missed - (self._goal.wanted - found) * (1 - self._missed) / found
         for ttl in range(1, self._goal.max_ttl + 1):
-            asks, covered = [], 0.0
-            for target, gain in self._gains(ttl):
-                asks.append((target.link, ttl))
-                covered += gain
-                if covered >= needed:
-                    return asks
+            asks, left = self._until(max(enough, _COMPLETE), ttl)
+            if left <= enough:
+                return asks
         return []
 
-    def _gains(self, ttl: int) -> list[tuple[Target, float]]:
-        """Return which links a ttl would add hosts at, and how many."""
-        gains = []
-        for target in self._targets:
-            asked = self._asked.get(target.link, 0)
-            if max(asked + 1, target.near) <= ttl:
-                gains.append((target, self._horizon(target, ttl) - self._horizon(target, asked)))
-        return gains
-
     def _all_round(self, now: float) -> list[tuple[PeerId, int]]:
-        """Ask everybody farther than before, in strides that leave time for the farthest."""
+        """Ask everybody farther than before, in strides that leave time for the farthest, until all are reached."""
         self._reach = ttl = self._next_reach(now)
-        targets = (target for target in self._targets if target.near <= ttl)
-        return [(target.link, ttl) for target in targets if self._asked.get(target.link, 0) < ttl]
+        return self._until(_COMPLETE, ttl)[0]
+
+    def _until(self, enough: float, ttl: int) -> tuple[list[tuple[PeerId, int]], float]:
+        """Return whom to ask with this ttl so that of all hosts no more than a share is left, and what is left."""
+        asks: list[tuple[PeerId, int]] = []
+        left = self._missed
+        for target in self._targets:
+            if left <= enough:
+                break
+            if max(self._asked.get(target.link, 0) + 1, target.near) <= ttl:
+                asks.append((target.link, ttl))
+                left = self._left(left, target, ttl)
+        return asks, left
+
+    def _left(self, left: float, target: Target, ttl: int) -> float:
+        """Return what is left of a share of all hosts after one more link was asked.
+
+        The host next door is one more; those behind it are as likely as any to have been reached before.
+        """
+        asked = self._asked.get(target.link, 0)
+        if not asked and not self._is_known_vain(target):
+            left = max(0.0, left - 1 / self._population)
+        before = (self._horizon(target, max(asked, 1)) - 1) / self._population
+        after = (self._horizon(target, ttl) - 1) / self._population
+        return left * max(0.0, 1 - after) / (1 - before) if before < 1 else 0.0
+
+    def _is_known_vain(self, target: Target) -> bool:
+        """Whether the host next door counts as reached unasked: where all are counted, its table suffices."""
+        return bool(self._goal.population) and target.near > self._goal.depth
 
     def _next_reach(self, now: float) -> int:
         """Return the next ttl for all: one more, or several where there is no time to go one by one."""

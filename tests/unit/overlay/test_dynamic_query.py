@@ -16,8 +16,8 @@ def targets(*near: int, degree: int = 6) -> list[Target]:
     return [Target(peer(number), degree, each) for number, each in enumerate(near)]
 
 
-def dynamic(links, *, wanted=10, max_ttl=7, depth=2, deadline=30.0, **rules) -> DynamicQuery:
-    goal = Goal(wanted, max_ttl, depth, deadline)
+def dynamic(links, *, wanted=10, max_ttl=7, depth=2, deadline=30.0, population=0, **rules) -> DynamicQuery:
+    goal = Goal(wanted, max_ttl, depth, deadline, population)
     return DynamicQuery(QueryRules(**rules), goal, links, random.Random(1))  # noqa: S311 -- a test
 
 
@@ -147,7 +147,7 @@ def test_however_it_goes_it_ends_and_never_asks_twice(links, wanted, max_ttl, fo
 
 
 def test_where_all_are_linked_those_whose_tables_match_are_asked_and_nobody_twice():
-    query = dynamic(targets(1, 2, 1, 2, 1, 1, 1), depth=1, probes=3, horizon=8)
+    query = dynamic(targets(1, 2, 1, 2, 1, 1, 1), depth=1, probes=3, population=8)
     first, second = query.next(0, 0.0), query.next(1, 1.0)
     assert ttls(first) == [1, 1, 1]
     assert ttls(second) == [1, 1]
@@ -157,11 +157,41 @@ def test_where_all_are_linked_those_whose_tables_match_are_asked_and_nobody_twic
 
 
 def test_where_all_are_linked_and_nothing_was_found_the_others_are_asked_in_spite_of_their_tables():
-    query = dynamic(targets(1, 2, 2), depth=1, horizon=4)
+    query = dynamic(targets(1, 2, 2), depth=1, population=4)
     assert ttls(query.next(0, 0.0)) == [1]
     assert {link for link, _ in query.next(0, 1.0).asks} == {peer(1), peer(2)}
     assert query.next(0, 2.0) is None
 
 
 def test_with_nobody_linked_and_nobody_there_nobody_is_asked():
-    assert dynamic([], horizon=1).next(0, 0.0) is None
+    assert dynamic([], population=1).next(0, 0.0) is None
+
+
+def asked_in_all(query: DynamicQuery, found: int) -> list[int]:
+    asked = ttls(query.next(0, 0.0))
+    while (step := query.next(found, 0.01 * len(asked))) is not None:
+        asked += ttls(step)
+    return asked
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_where_it_is_known_how_many_there_are_only_so_many_are_asked_as_reach_nearly_all(found):
+    links = targets(*[2] * 36, degree=36)
+    few = asked_in_all(dynamic(links, depth=1, max_ttl=4, population=60), found)
+    many = asked_in_all(dynamic(links, depth=1, max_ttl=4, population=250), found)
+    assert set(few) == set(many) == {2}
+    assert 4 <= len(few) < 12  # each reaches half of the 23 that are not next door
+    assert 20 < len(many) <= 36
+
+
+def test_where_there_are_more_than_two_links_away_a_question_goes_three():
+    links = targets(*[2] * 36, degree=36)
+    assert max(asked_in_all(dynamic(links, depth=1, max_ttl=4, population=3000), 0)) == 3
+    farther = dynamic(links, depth=1, max_ttl=4, population=200_000, horizon=10**9)
+    assert max(asked_in_all(farther, 0)) == 4
+
+
+def test_hosts_that_are_reached_twice_count_once():
+    query = dynamic(targets(*[2] * 30, degree=36), depth=1, population=100, max_ttl=4)
+    query.next(0, 0.0)
+    assert 98 <= query.hosts <= 100

@@ -12,8 +12,6 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from peerage.identity.keys import PeerId
 from peerage.lab.measure import Outcome
 from peerage.limits import DYNAMIC_LAST_SECONDS
@@ -76,12 +74,10 @@ class Asking:
         self._ttl = rules.max_ttl
         self._query: DynamicQuery | None = None
         if rules.dynamic is not None:
-            goal = Goal(bounds.wanted, min(bounds.ttl, rules.max_ttl), rules.table_depth, bounds.deadline)
+            ttl = min(bounds.ttl, rules.max_ttl)
+            goal = Goal(bounds.wanted, ttl, rules.table_depth, bounds.deadline, bounds.hosts)
             targets = [Target(_named(each.peer), each.degree, each.near) for each in links]
-            dynamic = rules.dynamic
-            if bounds.hosts:
-                dynamic = msgspec.structs.replace(dynamic, horizon=min(dynamic.horizon, bounds.hosts))
-            self._query = DynamicQuery(dynamic, goal, targets, rng)
+            self._query = DynamicQuery(rules.dynamic, goal, targets, rng)
         self._asked_at: dict[int, float] = {}
         self._arrived: list[Answer] = []
         self._next_step = 0.0

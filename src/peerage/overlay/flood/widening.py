@@ -46,7 +46,7 @@ class Widening:
         self._asked_at: dict[PeerId, float] = {}
         self._over = False
         self.apart: Links = tuple  # whom nobody else asks, and who ask nobody
-        self.hosts: Callable[[], int] | None = None  # about how many there are: farther than that nobody need ask
+        self.hosts: Callable[[], int] | None = None  # about how many there are: more than that nobody need ask
 
     @property
     def asked(self) -> Iterable[PeerId]:
@@ -80,10 +80,9 @@ class Widening:
 
     def _begin(self, rules: QueryRules, now: float) -> DynamicQuery:
         request, links, book = self._asked.request, self._links(), self._book
-        if self.hosts is not None:
-            rules = msgspec.structs.replace(rules, horizon=min(rules.horizon, self.hosts()))
         max_ttl = min(request.ttl, self._rules.max_ttl)
-        goal = Goal(request.wanted, max_ttl, book.depth, now + request.seconds)
+        population = self.hosts() if self.hosts is not None else 0
+        goal = Goal(request.wanted, max_ttl, book.depth, now + request.seconds, population)
         targets = [
             Target(each.peer_id, book.links_of(each.peer_id) or len(links), book.near(each.peer_id, self._asked.need))
             for each in links
