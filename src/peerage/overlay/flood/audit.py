@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
 from typing import Final
 
 from peerage.catalogue.query import Query, Words
@@ -68,9 +67,9 @@ class Audit:
         if link in self._records:
             self._records[link].answered += 1
 
-    def suspects(self, links: Iterable[PeerId], now: float) -> list[PeerId]:
-        """Return whom to ask a decoy now."""
-        return [link for link in links if (record := self._records.get(link)) and _is_due(record, now)]
+    def suspects(self, now: float) -> list[PeerId]:
+        """Return whom to ask a decoy now, if they are linked still."""
+        return [link for link, record in self._records.items() if _is_due(record, now)]
 
     def decoy(self, link: PeerId, question_id: bytes, now: float) -> str | None:
         """Return a query that nobody can answer; None while too few queries were heard."""

@@ -261,9 +261,12 @@ class Flooding:
 
     def _send_decoys(self) -> None:
         """Ask those who answer suspiciously much what nobody can answer."""
-        links = {connection.peer_id: connection for connection in self._links()}
         now = self._now()
-        for peer_id in self._audit.suspects(links, now):
+        suspects = self._audit.suspects(now)  # nobody, as nearly always
+        links = {connection.peer_id: connection for connection in self._links()} if suspects else {}
+        for peer_id in suspects:
+            if peer_id not in links:
+                continue
             question_id = self._new_id()
             text = self._audit.decoy(peer_id, question_id, now)
             if text is not None:
