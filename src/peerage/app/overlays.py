@@ -170,6 +170,7 @@ def _supernode(parts: OverlayParts) -> Overlay:
     setting = Setting(
         reachable=lambda: parts.reachability.reachable,
         capacity=capacity_of(parts.config, parts.peer.limits),
+        crowd=lambda: parts.membership.known,
         load=kept.load,
         save=kept.save,
     )

@@ -267,7 +267,9 @@ GENERATIONS: Final[dict[str, type[Generation]]] = {
 
 
 def _supernode(member: Member, rules: SupernodeRules) -> Overlay:
-    setting = Setting(reachable=member.is_reachable, executor=member.node.peer.executor)
+    membership = member.membership
+    assert membership is not None
+    setting = Setting(reachable=member.is_reachable, crowd=lambda: membership.known, executor=member.node.peer.executor)
     return SupernodeOverlay(member.shelf, setting, rules)
 
 

@@ -46,6 +46,7 @@ class Connector:
         self.links = ConnectionSet(self._limiter, services.connected, services.disconnected, peer.table.is_apart)
         self.keeper = LinkKeeper(self.links, self._limiter, peer.table, peer.metrics)
         self._listeners: list[Listener] = []
+        self._told_addresses: tuple[Address, ...] = ()  # where we say that we listen
         self._greeting: set[PeerConnection] = set()  # links whose hello has not come yet
         self._turned_away: dict[Link, asyncio.TimerHandle] = {}  # told why, and now ending
         self._closed = False
@@ -58,6 +59,7 @@ class Connector:
             raise LocalError("this peer has stopped")
         listener = await self._transport.listen(address, self._limiter, self._accept)
         self._listeners.append(listener)
+        self._told_addresses = _sayable(self.addresses)
         return listener.addresses
 
     @property
@@ -134,7 +136,7 @@ class Connector:
         connection.dialled = dialled
         connection.on_open, connection.on_lost = self._opened, self._lost
         self._greeting.add(connection)
-        await connection.open(Hello(PROTOCOL_VERSION, kind, peer.agent, self._told_addresses()))
+        await connection.open(Hello(PROTOCOL_VERSION, kind, peer.agent, self._told_addresses))
         return connection
 
     def _opened(self, connection: PeerConnection) -> None:
@@ -184,11 +186,6 @@ class Connector:
         self._turned_away.pop(link).cancel()
         link.abort()
 
-    def _told_addresses(self) -> tuple[Address, ...]:
-        """Where we say that we listen: a wildcard becomes "where you see me"."""
-        told = (Address("" if each.host in {"0.0.0.0", "::"} else each.host, each.port) for each in self.addresses)  # noqa: S104 -- compared, not bound
-        return tuple(dict.fromkeys(told))[:MAX_ADDRESSES]
-
     # --- upkeep and the end ---------------------------------------------------------------------------------------
 
     async def check_live(self, quiet: float) -> None:
@@ -230,7 +227,7 @@ class Connector:
     async def stop_listening(self) -> None:
         """Take no further links."""
         self._closed = True
-        listeners, self._listeners = self._listeners, []
+        listeners, self._listeners, self._told_addresses = self._listeners, [], ()
         for listener in listeners:
             await listener.close()
 
@@ -269,6 +266,12 @@ async def _wait_gone(connections: list[PeerConnection]) -> None:
     except TimeoutError:
         for connection in connections:
             connection.abort(LocalError("this node stops"))
+
+
+def _sayable(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return what to tell of where we listen: a wildcard becomes "where you see me"."""
+    told = (Address("" if each.host in {"0.0.0.0", "::"} else each.host, each.port) for each in addresses)  # noqa: S104 -- compared, not bound
+    return tuple(dict.fromkeys(told))[:MAX_ADDRESSES]
 
 
 def _reachable(hello: Hello, remote: Address) -> tuple[Address, ...]:

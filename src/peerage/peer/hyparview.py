@@ -25,6 +25,7 @@ from peerage.limits import (
     CALM_ROUNDS,
     CALM_SECONDS,
     JOIN_WALK,
+    JOIN_WALKS,
     JOINS_BURST,
     JOINS_RATE,
     NEIGHBOURS_ASKED,
@@ -35,6 +36,7 @@ from peerage.limits import (
     REFUSED_PAUSE,
     SHUFFLE_ACTIVE,
     SHUFFLE_PASSIVE,
+    SHUFFLE_WALK,
     WALKS_BURST,
     WALKS_RATE,
 )
@@ -182,7 +184,7 @@ class HyParView:
         """A peer has answered our Join: it is a neighbour, and tells of others."""
         actions = self.answered(contact, Neighboured(accepted=True), now)
         self._hear(peers, contact.peer_id, now)
-        return [*actions, *self.fill(now)]
+        return actions
 
     def answered(self, contact: Contact, answer: Neighboured, now: float) -> Actions:
         """A peer has said whether it is a neighbour now; one that is too much for us is told so."""
@@ -213,7 +215,9 @@ class HyParView:
         others = list(self.active)
         actions = self._admit(newcomer, now)
         if newcomer.addresses and self._joins.take(1, now):
-            actions += [Send(each, ForwardJoin(newcomer, JOIN_WALK)) for each in others if each in self.active]
+            others = [each for each in others if each in self.active]
+            walks = self._rng.sample(others, min(JOIN_WALKS, len(others)))
+            actions += [Send(each, ForwardJoin(newcomer, JOIN_WALK)) for each in walks]
         return told, actions
 
     def on_neighbour(self, asker: Contact, *, urgent: bool, now: float) -> tuple[Neighboured, Actions]:
@@ -283,7 +287,7 @@ class HyParView:
         number = self._rng.getrandbits(NUMBER_BITS)
         self._ways_back.put(number, None)
         peers = tuple(each for each in (*some, *self._met(SHUFFLE_PASSIVE)) if each.peer_id != target)
-        return [Send(target, Shuffle(number, JOIN_WALK, None, peers))]
+        return [Send(target, Shuffle(number, SHUFFLE_WALK, None, peers))]
 
     def on_shuffle(self, sender: PeerId, message: Shuffle, now: float) -> Actions:
         """An exchange passes: pass it on, or take part where its walk ends."""
@@ -293,7 +297,7 @@ class HyParView:
         if not member.walks.take(1, now):
             return []
         origin = message.origin or member.contact
-        ttl = min(message.ttl, JOIN_WALK) - 1
+        ttl = min(message.ttl, SHUFFLE_WALK) - 1
         onward = [each for each in self.active if each not in {sender, origin.peer_id}]
         if ttl > 0 and onward and self._ways_back.put(message.number, sender):
             passed = Shuffle(message.number, ttl, origin, message.peers)

@@ -18,6 +18,7 @@ from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
 from peerage.limits import (
     DIALS_AT_ONCE,
+    JOIN_PATIENCE,
     MEET_INTERVAL,
     NEIGHBOUR_DIAL,
     NEIGHBOUR_TIMEOUT,
@@ -78,6 +79,12 @@ class Membership(Service):
         self._wanted = count
         if hasattr(self, "_view"):
             self._view.wanted = count
+
+    @property
+    def known(self) -> int:
+        """About how many other peers this node knows: those it has met, or neighbours and those it was told of."""
+        told = len(self._view.active) + len(self._view.passive) if hasattr(self, "_view") else 0
+        return max(told, self.peer.number_of_peers())
 
     def active(self) -> list[PeerConnection]:
         """Return the links to the neighbours of the mesh, which are neighbours on both sides; none before the start."""
@@ -267,12 +274,13 @@ class Membership(Service):
 
     async def _ask(self, ask: Ask) -> None:
         """Ask a peer to be a neighbour; the very first of a node is asked to tell the others, too."""
-        contact = ask.contact
+        contact, entered = ask.contact, False
         try:
             async with asyncio.timeout(NEIGHBOUR_DIAL):
                 connection = await self._reach(contact)
             contact = self._contact(connection)
-            if self._view.is_new and ask.urgent:
+            entered = self._view.is_new and ask.urgent
+            if entered:
                 joined = await connection.request(Join(), NEIGHBOUR_TIMEOUT)
                 actions = self._view.entered(contact, _reachable(joined.peers, connection), self._now())
             else:
@@ -287,6 +295,9 @@ class Membership(Service):
         else:
             self._pauses.answered(contact.peer_id, alone=not self._view.active)
             self._do(actions)
+            if entered:
+                await asyncio.sleep(JOIN_PATIENCE)
+                self._fill()
         if contact.peer_id not in self._view.active:
             self._let_go(contact.peer_id)
 

@@ -45,7 +45,7 @@ def test_one_address_is_enough_to_meet_everybody() -> None:
         await pass_time(20 * MEET_INTERVAL)
         for node in world.nodes:
             assert len(node.peer.neighbours()) >= 4
-        assert all(node.peer.number_of_peers() > 4 for node in world.nodes)
+        assert all(members.of[node.number].known > 8 for node in world.nodes)
 
     in_world(12, story)
 
