@@ -39,6 +39,7 @@ _SHOWN_STEPS: Final = 20  # how often a long wait tells how far it is
 _PAUSE: Final = 5.0  # seconds after the deadline of the last query of a class
 _SAMPLED: Final = 24  # nodes whose state is measured, beside the busiest
 _BUSIEST: Final = 5
+_COLLECTING: Final = (2_000_000, 50, 1000)  # ten million living objects must not be walked through all the time
 _TRIES: Final = 10_000  # draws after which what is sought is taken not to exist
 
 Report = Callable[[str, float], None]
@@ -287,7 +288,7 @@ def run_experiment(spec: Spec, report: Report, make: Maker = Experiment) -> Resu
 
     gc.collect()
     before = gc.get_threshold()
-    gc.set_threshold(200_000, 50, 1000)  # ten million living objects must not be walked through all the time
+    gc.set_threshold(*_COLLECTING)
     try:
         return run_virtual(main, spec.seed)
     finally:
