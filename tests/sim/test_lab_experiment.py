@@ -38,7 +38,7 @@ def test_every_generation_finds_most_things_in_a_small_world(generation):
     assert result.components == (1 if GENERATIONS[generation].mesh else None)
     assert 0 < result.load.mean <= result.load.busiest
     assert 0 < result.state_bytes.mean <= result.state_bytes.busiest
-    assert result.upkeep.bytes > 0
+    assert (result.upkeep.bytes > 0) == GENERATIONS[generation].mesh  # who has no neighbours says nothing when idle
     assert result.join.messages > 1
     assert result.links.mean >= 1 or not GENERATIONS[generation].mesh
 

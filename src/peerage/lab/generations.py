@@ -20,7 +20,7 @@ from peerage.identity.address import Address
 from peerage.lab.host_cache import HostCache
 from peerage.lab.member import Member
 from peerage.lab.shelf_overlay import ShelfOverlay
-from peerage.limits import SEARCH_TTL
+from peerage.limits import LINK_IDLE, SEARCH_TTL
 from peerage.overlay.base import Overlay
 from peerage.overlay.dht import DhtOverlay, DhtRules
 from peerage.overlay.flood import FloodOverlay
@@ -143,6 +143,7 @@ class Index1999(Generation):
     name = "index-1999"
     title = "one central index (Napster)"
     codes = frozenset({b"IXQR", b"IXSK"})
+    settle = LINK_IDLE + 30.0  # links over which peers have registered are closed by then
     servers = 1
     mesh = False
 
