@@ -223,6 +223,7 @@ LIAR_SECONDS = 3600.0  # for so long: keys change hands, and programs are mended
 MAX_LINK_DEGREE = 64  # links that a neighbour is believed to have
 DYNAMIC_PROBES = 3  # links asked first: enough to see how common a thing is
 DYNAMIC_HORIZON = 20_000  # hosts that a question reaches at the most; what is rarer is a matter for the hash table
+DYNAMIC_SPARED = 0.2  # share of all hosts, where these are counted, that need not be asked: each thing is with three
 DYNAMIC_HOP_SECONDS = 0.25  # there and back over one link, until answers show how long it really takes
 DYNAMIC_HOP_LEAST = 0.05  # a neighbour on the same computer is quicker, but its disk is not
 DYNAMIC_HOP_MOST = 1.0  # whoever is slower holds up nobody

@@ -29,6 +29,7 @@ from peerage.limits import (
     DYNAMIC_HOP_SECONDS,
     DYNAMIC_HORIZON,
     DYNAMIC_PROBES,
+    DYNAMIC_SPARED,
     MAX_LINK_DEGREE,
 )
 
@@ -37,7 +38,6 @@ _PATIENCE = 1.5  # times the slowest answer so far, for those that take longer
 _SHARE = 0.25  # of the time left, for one step at the most
 _SMOOTHING = 0.3  # weight of one more answer
 _BOUNDLESS = 10**9  # hosts, where nobody knows how many there are
-_COMPLETE = 0.02  # share of all hosts that may stay unasked: what is asked for is with more than one of them
 
 
 class QueryRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,7 @@ class QueryRules(msgspec.Struct, frozen=True, kw_only=True):
 
     probes: int = DYNAMIC_PROBES
     horizon: int = DYNAMIC_HORIZON
+    spared: float = DYNAMIC_SPARED
     hop_seconds: float = DYNAMIC_HOP_SECONDS
     hop_least: float = DYNAMIC_HOP_LEAST
     hop_most: float = DYNAMIC_HOP_MOST
@@ -92,7 +93,8 @@ class DynamicQuery:
         self._reach = 0  # the ttl up to which everybody was asked
         self._population = goal.population or _BOUNDLESS
         vain = sum(map(self._is_known_vain, targets))
-        self._missed = max(0.0, 1 - vain / self._population)  # share of all hosts that were not reached
+        self._hopeful = max(0.0, 1 - vain / self._population)  # share of all hosts that may have it
+        self._missed = self._hopeful  # and were not reached
 
     @property
     def hosts(self) -> float:
@@ -109,8 +111,8 @@ class DynamicQuery:
             return None
         if len(self._targets) + 1 >= self._population:
             return self._step(self._rest(found) if self._asked else self._probe() or self._rest(found), now)
-        if self._missed <= _COMPLETE:
-            return None
+        if self._missed <= self._rules.spared:
+            return self._step(self._promising(), now)
         asks = self._probe() if not self._asked else self._satisfying(found) if found else ()
         if not asks:
             asks = self._all_round(now)
@@ -129,24 +131,27 @@ class DynamicQuery:
 
     def _probe(self) -> list[tuple[PeerId, int]]:
         """Ask a few of those whose tables say that there may be something."""
+        return self._promising()[: self._rules.probes]
+
+    def _promising(self) -> list[tuple[PeerId, int]]:
+        """Ask all those, as near as it is."""
+        near = min(self._goal.depth, self._goal.max_ttl)
         rest = (target for target in self._targets if target.link not in self._asked)
-        hopeful = (target for target in rest if target.near <= min(self._goal.depth, self._goal.max_ttl))
-        return [(target.link, target.near) for target, _ in zip(hopeful, range(self._rules.probes), strict=False)]
+        return [(target.link, target.near) for target in rest if target.near <= near]
 
     def _rest(self, found: int) -> list[tuple[PeerId, int]]:
         """Where all hosts are linked, and nobody is farther: ask all that may have it, in the end in spite of tables.
 
         Tables are up to a minute old; that counts only while nothing at all was found.
         """
-        rest = [target for target in self._targets if target.link not in self._asked]
-        hopeful = [target for target in rest if target.near <= min(self._goal.depth, self._goal.max_ttl)]
-        return [(target.link, 1) for target in hopeful or (rest if not found else ())]
+        rest = [] if found else [(each.link, 1) for each in self._targets if each.link not in self._asked]
+        return [(link, 1) for link, _ in self._promising()] or rest
 
     def _satisfying(self, found: int) -> list[tuple[PeerId, int]]:
         """Ask as few links as near as should bring what is still missing; nobody when even all would not."""
-        enough = self._missed - (self._goal.wanted - found) * (1 - self._missed) / found
-        for ttl in range(1, self._goal.max_ttl + 1):
-            asks, left = self._until(max(enough, _COMPLETE), ttl)
+        enough = self._missed - (self._goal.wanted - found) * (self._hopeful - self._missed) / found
+        for ttl in range(1, self._goal.max_ttl + 1) if enough > self._rules.spared else ():
+            asks, left = self._until(enough, ttl)
             if left <= enough:
                 return asks
         return []
@@ -154,7 +159,7 @@ class DynamicQuery:
     def _all_round(self, now: float) -> list[tuple[PeerId, int]]:
         """Ask everybody farther than before, in strides that leave time for the farthest, until all are reached."""
         self._reach = ttl = self._next_reach(now)
-        return self._until(_COMPLETE, ttl)[0]
+        return self._until(self._rules.spared, ttl)[0]
 
     def _until(self, enough: float, ttl: int) -> tuple[list[tuple[PeerId, int]], float]:
         """Return whom to ask with this ttl so that of all hosts no more than a share is left, and what is left."""
