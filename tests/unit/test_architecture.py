@@ -86,6 +86,7 @@ PURE = (
     "content/scheduler.py",
     "content/turns.py",
     "content/upload_queue.py",
+    "overlay/planner/experience.py",
     "overlay/planner/plan.py",
     "overlay/*/messages.py",
     "overlay/dht/book.py",

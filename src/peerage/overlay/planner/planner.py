@@ -6,6 +6,7 @@ each is asked is decided by plan.py. The overlays are mounted by whoever made th
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -18,6 +19,7 @@ from peerage.catalogue.record import Record
 from peerage.errors import PeerageError
 from peerage.identity.keys import PeerId
 from peerage.overlay.base import Cost, FoundT, Hit, Holder, LocateRequest, Overlay, Request, Search, SearchRequest
+from peerage.overlay.planner.experience import Experience
 from peerage.overlay.planner.plan import Needs, Over, Rarity, Route, Start, has_whole_word, routes_for
 from peerage.overlay.planner.run import Question, SearchRun
 from peerage.overlay.planner.stage import Stage
@@ -54,14 +56,15 @@ class PlannedSearch(Search[FoundT]):
 class Planner(Overlay):
     """Searches and locates over `overlays`, which stand in order of price, the cheapest first.
 
-    `rarity` says what can be told of a query before anybody is asked.
+    `rarity` says what can be told of a query before anybody is asked; None: what earlier searches have shown.
     """
 
     name = "planner"
 
-    def __init__(self, overlays: Sequence[Overlay], rarity: RarityOf = lambda _query: Rarity.UNKNOWN) -> None:
+    def __init__(self, overlays: Sequence[Overlay], rarity: RarityOf | None = None) -> None:
         self.overlays = tuple(overlays)
-        self._rarity = rarity
+        self._experience = Experience()
+        self._rarity = rarity or (lambda query: self._experience.rarity(query, _now()))
         routes = routes_for([overlay.name for overlay in self.overlays])
         self._stages = [(self.overlays[place], route) for place, route in routes]
 
@@ -87,7 +90,10 @@ class Planner(Overlay):
         def ask(overlay: Overlay, route: Route, start: Start) -> Search[Hit]:
             return overlay.search(_within(request, route, start))
 
-        return PlannedSearch(SearchRun(self._stages, needs, Question(ask, _record_of, _hops_of)))
+        def note(over: Over, cost: Cost) -> None:
+            self._experience.note(query, cost, over, _now())
+
+        return PlannedSearch(SearchRun(self._stages, needs, Question(ask, _record_of, _hops_of), note))
 
     def locate(self, request: LocateRequest) -> PlannedSearch[Holder]:
         """Locate by need."""
@@ -114,6 +120,10 @@ def _within(request: RequestT, route: Route, start: Start) -> RequestT:
     """Return the request as one stage gets it."""
     ttl = request.ttl if route.ttl is None else min(route.ttl, request.ttl)
     return msgspec.structs.replace(request, ttl=ttl, deadline=start.seconds, budget=start.budget)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _record_of(hit: Hit) -> bytes:

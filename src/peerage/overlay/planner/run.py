@@ -38,9 +38,16 @@ class _Arrived(NamedTuple, Generic[FoundT]):
 class SearchRun(Generic[FoundT]):
     """The stages of one search and what they bring."""
 
-    def __init__(self, stages: Sequence[tuple[Overlay, Route]], needs: Needs, question: Question[FoundT]) -> None:
+    def __init__(
+        self,
+        stages: Sequence[tuple[Overlay, Route]],
+        needs: Needs,
+        question: Question[FoundT],
+        on_end: Callable[[Over, Cost], None] = lambda _over, _cost: None,
+    ) -> None:
         self._stages = [StageRun(overlay, route) for overlay, route in stages]
         self._question = question
+        self._on_end = on_end  # told why it ended, and what it cost
         self._start = self._now()
         self._plan = SearchPlan([route for _, route in stages], needs, self._start)
         self._needs = needs
@@ -89,6 +96,7 @@ class SearchRun(Generic[FoundT]):
             self._plan.stop()
             await self._close()
             self._own.seconds = self._now() - self._start
+            self._on_end(self._plan.over or Over.STOPPED, self.cost())
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,22 @@ def test_stages_overlap_and_each_result_comes_once():
     run(main, slow, quick)
 
 
+def test_what_was_rare_is_looked_up_at_once_the_next_time():
+    neighbours, table = Scripted("index", after=0.5), Scripted("dht", after=0.1)
+
+    async def main(rng: random.Random) -> None:
+        world = MemoryWorld(rng, lambda _shelf: MountingPlanner((neighbours, table)))
+        async with world.stack:
+            planner = (await world.add()).overlay
+            _, first = await search(planner)
+            assert stage(first, "dht").began > 0
+            _, second = await search(planner)
+            assert stage(second, "dht").began == 0
+            assert stage(second, "dht").why == "the words are rare"
+
+    run_virtual(main, seed=3)
+
+
 def test_enough_stops_everybody():
     quick = Scripted("index", *(hit(number, "blue.mp3") for number in range(5)), after=0.1)
     never = Scripted("dht", hit(7, "blue.mp3"))
