@@ -31,7 +31,7 @@ STOREYS = (
     ("transport",),
     ("identity",),
     ("wire",),
-    ("errors", "limits"),
+    ("errors", "limits", "whole_file"),
 )
 HEIGHT = {name: -row for row, names in enumerate(STOREYS) for name in names}
 

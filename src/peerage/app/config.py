@@ -8,7 +8,6 @@ and after that only single values are changed in place, with all comments left a
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from peerage.app.schedule import Hours
 from peerage.errors import ConfigError
 from peerage.identity.network import PUBLIC_NETWORK
 from peerage.limits import MAX_ACTIVE_DOWNLOADS, UPLOAD_SLOTS
+from peerage.whole_file import write_whole
 
 DEFAULT_PORT: Final = 7411
 DEFAULT_API_PORT: Final = 7412
@@ -309,12 +309,7 @@ def _by_hand(path: Path, values: Sequence[tuple[str, Value]]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".toml.new")
     try:
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_whole(path.resolve(), text.encode())  # a link to a file kept elsewhere stays a link
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error

@@ -22,6 +22,7 @@ import platformdirs
 from peerage.app import config
 from peerage.errors import ConfigError
 from peerage.identity.keys import PeerKey
+from peerage.whole_file import write_whole
 
 ENVIRONMENT: Final = "PEERAGE_HOME"
 
@@ -98,7 +99,7 @@ class Home:
         try:
             if not self.token_file.exists():
                 self.create()
-                _write_private(self.token_file, secrets.token_urlsafe(_TOKEN_BYTES))
+                write_whole(self.token_file, secrets.token_urlsafe(_TOKEN_BYTES).encode(), private=True)
             if self.token_file.stat().st_mode & 0o077:
                 raise ConfigError(f"{self.token_file} can be read by others; make it private: chmod 600")
             token = self.token_file.read_text("ascii").strip()
@@ -142,11 +143,8 @@ class Home:
 
     def announce(self, info: DaemonInfo) -> None:
         """Tell later commands where the running node is; only the holder of the lock may."""
-        fresh = self.daemon_file.with_suffix(".new")
         try:
-            fresh.unlink(missing_ok=True)
-            _write_private(fresh, msgspec.json.encode(info).decode())
-            fresh.replace(self.daemon_file)
+            write_whole(self.daemon_file, msgspec.json.encode(info), private=True)
         except OSError as error:
             raise ConfigError(f"cannot write {self.daemon_file}: {error.strerror}") from error
 
@@ -156,6 +154,7 @@ class Home:
         """Put a whole key in place or none, and leave one that came first alone."""
         fresh = self.key_file.with_suffix(f".{os.getpid()}.new")
         try:
+            fresh.unlink(missing_ok=True)  # of a process that died, and had the same number
             key.save(fresh)
             try:
                 os.link(fresh, self.key_file)
@@ -190,12 +189,3 @@ class Home:
             return msgspec.json.decode(self.daemon_file.read_bytes(), type=DaemonInfo)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return DaemonInfo(pid=0)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -7,7 +7,6 @@ as the owner's token, so a plain hash of it is enough; a password is not, so it 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from peerage.app.naming import Named, find
 from peerage.app.tickets import hash_of
 from peerage.errors import ConfigError, LimitError, LocalError
 from peerage.limits import MAX_KEYS
+from peerage.whole_file import write_whole
 
 log = logging.getLogger("peerage.app")
 
@@ -115,15 +115,8 @@ class KeyBook:
             return False
 
     def _save(self, book: _Book) -> None:
-        fresh = self._path.with_suffix(".new")
         try:
-            fresh.unlink(missing_ok=True)
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(book))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_whole(self._path, msgspec.json.encode(book), private=True)
         except OSError as error:
             raise ConfigError(f"cannot write {self._path}: {error.strerror}") from error
         self._book = book

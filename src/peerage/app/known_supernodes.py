@@ -16,6 +16,7 @@ import msgspec
 from peerage.app.config import Config
 from peerage.limits import SUPERNODES_KNOWN_BACKBONE, Limits
 from peerage.overlay.supernode import Capacity, SupernodeAt
+from peerage.whole_file import write_whole
 
 if sys.platform != "win32":
     import resource
@@ -45,10 +46,8 @@ class SupernodeFile:
 
     def save(self, known: Sequence[SupernodeAt]) -> None:
         """Replace what was saved; a disk that is full is no reason to stop."""
-        fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_bytes(msgspec.json.encode(list(known)))
-            fresh.replace(self._path)
+            write_whole(self._path, msgspec.json.encode(list(known)))
         except OSError as error:
             log.warning("cannot write %s: %s", self._path.name, error)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from peerage.app.api.models import Hit
 from peerage.app.naming import Named, find
+from peerage.whole_file import write_whole
 
 log = logging.getLogger("peerage.app")
 
@@ -42,10 +43,9 @@ class RecentHits:
 
     def save(self) -> None:
         """Keep the hits for the next run; blocks. A disk that refuses costs no more than that."""
-        fresh = self._path.with_suffix(".new")
+        data = msgspec.json.encode(list(self._hits.values()))
         try:
-            fresh.write_bytes(msgspec.json.encode(list(self._hits.values())))
-            fresh.replace(self._path)
+            write_whole(self._path, data, durable=False)  # the end of a search waits for this, and need not for a disk
         except OSError as error:
             log.warning("the last search cannot be kept: %s", error)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 import msgspec
+
+from peerage.whole_file import write_whole
 
 log = logging.getLogger("peerage.app")
 
@@ -79,7 +80,8 @@ class Kept(msgspec.Struct, frozen=True):
 class SessionFile:
     """The sessions of a node on disk, so that an open page outlives a restart; what cannot be read is forgotten.
 
-    It is small and written when somebody comes or goes, so it is written where that happens.
+    It is small and written when somebody comes or goes, so it is written where that happens, without waiting for the
+    disk.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
@@ -105,13 +107,8 @@ class SessionFile:
         """Write all of them: hash, id of the visitor, seconds left."""
         now = self._clock()
         body = msgspec.json.encode([Kept(hashed, visitor, now + left) for hashed, visitor, left in sessions])
-        fresh = self._path.with_suffix(".new")
         try:
-            fresh.unlink(missing_ok=True)
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(body)
-            fresh.replace(self._path)
+            write_whole(self._path, body, private=True, durable=False)
         except OSError as error:
             log.warning("cannot write %s, so pages have to be let in again after a restart: %s", self._path, error)
 

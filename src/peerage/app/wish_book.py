@@ -8,7 +8,6 @@ Nothing here searches; time and chance are arguments.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from peerage.limits import (
     WISH_PAUSE_MAX,
     WISH_RETRY,
 )
+from peerage.whole_file import write_whole
 
 log = logging.getLogger("peerage.app")
 
@@ -163,13 +163,8 @@ class WishBook:
 
     def save(self, encoded: bytes) -> None:
         """Write it, all or nothing; blocks. A disk that refuses is noted in the log, and tried again next time."""
-        fresh = self._path.with_suffix(".new")
         try:
-            with fresh.open("wb") as file:
-                file.write(encoded)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_whole(self._path, encoded)
         except OSError as error:
             log.warning("the wishes cannot be saved: %s", error)
 

@@ -7,7 +7,6 @@ share, as after a damaged one was moved aside: all else can be hashed again, but
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import msgspec
 
 from peerage.catalogue.record import Visibility
 from peerage.errors import StoreError
+from peerage.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +44,7 @@ def read_list(path: Path) -> list[ListedShare]:
 
 def write_list(path: Path, shares: Sequence[ListedShare]) -> None:
     """Replace the list; raises StoreError when the disk refuses."""
-    fresh = path.with_name(path.name + ".new")
     try:
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(shares), indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(shares), indent=1))
     except OSError as error:
         raise StoreError(f"cannot write the list of shares {path}: {error.strerror or error}") from error

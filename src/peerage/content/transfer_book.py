@@ -7,7 +7,6 @@ damaged entry is left alone and named, never deleted. All methods may raise Stor
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from peerage.content.disk import storing
 from peerage.content.finished import PlacedFile
 from peerage.content.source import Source
 from peerage.identity.keys import format_id
+from peerage.whole_file import write_whole
 
 log = logging.getLogger("peerage.content")
 
@@ -100,11 +100,6 @@ class TransferBook:
         return self._folder / (format_id(content) + ending)
 
     def _write(self, path: Path, data: bytes) -> None:
-        fresh = path.with_suffix(path.suffix + ".new")
         with storing(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            with fresh.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
+            write_whole(path, data)

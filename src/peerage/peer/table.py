@@ -7,7 +7,6 @@ set apart is never in it. No I/O but `load` and `save`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from peerage.errors import ConfigError, LimitError, LocalError, StoreError
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId, PeerIdField
 from peerage.limits import MAX_ADDRESSES, MAX_APART
+from peerage.whole_file import write_whole
 
 _HEARSAY_SHARE: Final = 4  # at most one entry in four is somebody nobody here has met
 _FORGET_FAILURES: Final = 8  # failed dials in a row after which an unproved or long unseen peer is dropped
@@ -195,13 +195,8 @@ class PeerTable:
 
     def save(self, path: Path) -> None:
         """Write the table, all or nothing; raises StoreError when the disk refuses."""
-        fresh = path.with_suffix(".new")
         try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(list(self._peers.values())))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
+            write_whole(path, msgspec.json.encode(list(self._peers.values())))
         except OSError as error:
             raise StoreError(f"the peer table {path} cannot be written: {error.strerror}") from error
 

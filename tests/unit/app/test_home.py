@@ -63,6 +63,31 @@ def test_the_identity_and_the_token_are_made_once(tmp_path: Path) -> None:
     assert Home(tmp_path).token() == token
 
 
+def test_what_a_process_that_died_left_behind_is_no_obstacle(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name in (f"identity.{os.getpid()}.new", "api.token.new", "daemon.json.new"):
+        (tmp_path / name).write_text("half")
+    assert home.identity().peer_id == Home(tmp_path).identity().peer_id
+    assert home.token() == Home(tmp_path).token()
+    with home.lock():
+        assert mode(home.daemon_file) == 0o600
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_a_token_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ConfigError, match="No space left"):
+            home.token()
+    assert not list(tmp_path.glob("api.token*"))
+    assert home.token() == Home(tmp_path).token()
+
+
 def test_an_identity_that_others_can_read_is_refused(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.identity()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,35 @@ def test_single_values_are_changed_and_comments_stay(tmp_path: Path) -> None:
     assert sum(one != other for one, other in zip(before, after, strict=True)) == len(wanted)
     write_values(path, [("lan", True)])
     assert load(path).lan
+
+
+def test_a_file_kept_elsewhere_stays_there_and_closed_to_others(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    path, kept = tmp_path / "home" / "config.toml", tmp_path / "elsewhere" / "peerage.toml"
+    kept.write_text("lan = true\n")
+    kept.chmod(0o600)
+    path.symlink_to(kept)
+    write_values(path, [("lan", False)])
+    assert path.is_symlink()
+    assert kept.read_text() == "lan = false\n"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [each.name for folder in (path, kept) for each in folder.parent.iterdir()] == [path.name, kept.name]
+
+
+def test_a_disk_that_refuses_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config.toml"
+    write_default(path)
+    before = path.read_text()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match=r"cannot write .*config\.toml: No space left"):
+        write_values(path, [("lan", False)])
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), st.lists(st.text(max_size=5), max_size=3))
