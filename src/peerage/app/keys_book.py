@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,7 @@ class KeyBook:
         self._path = path
         self._book = _Book()
         self._hasher = PasswordHasher()
+        self._changing = threading.Lock()  # two threads that add a key at once add two
 
     def load(self) -> None:
         """Read the file, if there is one."""
@@ -76,19 +78,22 @@ class KeyBook:
 
     def add(self, name: str, role: RoleName, now: float) -> tuple[Key, str]:
         """Make a key; returns it, and what opens, which is told this once. Raises LimitError."""
-        if len(self._book.keys) >= MAX_KEYS:
-            raise LimitError("MAX_KEYS", "ours", f"there are {MAX_KEYS} keys; remove one")
         identity = secrets.token_hex(_ID_BYTES)
         secret = f"{identity}.{secrets.token_urlsafe(_SECRET_BYTES)}"
         key = Key(id=identity, name=name, role=role, hash=hash_of(secret), created=now)
-        self._save(msgspec.structs.replace(self._book, keys=(*self._book.keys, key)))
+        with self._changing:
+            if len(self._book.keys) >= MAX_KEYS:
+                raise LimitError("MAX_KEYS", "ours", f"there are {MAX_KEYS} keys; remove one")
+            self._save(msgspec.structs.replace(self._book, keys=(*self._book.keys, key)))
         return key, secret
 
     def remove(self, said: str) -> Key:
         """Take a key back, by its id or its name; raises LocalError."""
-        gone = next((key for key in self._book.keys if key.id == said), None)
-        gone = gone or find(said, [(Named(key.id, key.name), key) for key in self._book.keys], "key")
-        self._save(msgspec.structs.replace(self._book, keys=tuple(key for key in self._book.keys if key is not gone)))
+        with self._changing:
+            keys = self._book.keys
+            gone = next((key for key in keys if key.id == said), None)
+            gone = gone or find(said, [(Named(key.id, key.name), key) for key in keys], "key")
+            self._save(msgspec.structs.replace(self._book, keys=tuple(key for key in keys if key is not gone)))
         return gone
 
     def find(self, secret: str) -> Key | None:
@@ -105,7 +110,8 @@ class KeyBook:
         if password and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise LocalError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         hashed = self._hasher.hash(password) if password else ""
-        self._save(msgspec.structs.replace(self._book, password=hashed))
+        with self._changing:
+            self._save(msgspec.structs.replace(self._book, password=hashed))
 
     def opens(self, password: str) -> bool:
         """Whether this is the password; takes about as long when there is none."""

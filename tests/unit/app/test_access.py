@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -129,6 +131,20 @@ def test_keys_are_kept_as_hashes_and_open_after_a_restart(book: KeyBook, tmp_pat
     assert again.find(secret) is None
     with pytest.raises(LocalError):
         again.remove("anna")
+
+
+def test_keys_that_are_made_at_once_are_all_there(book: KeyBook, tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def make(number: int) -> str:
+        together.wait()
+        return book.add(f"key {number}", "guest", 1.0)[1]
+
+    with ThreadPoolExecutor(8) as threads:
+        secrets = list(threads.map(make, range(8)))
+    again = KeyBook(tmp_path / "api.keys")
+    again.load()
+    assert all(again.find(secret) for secret in secrets)
 
 
 def test_the_password(book: KeyBook, tmp_path: Path) -> None:
