@@ -19,7 +19,7 @@ from peerage.overlay.supernode.rules import SupernodeRules
 from peerage.peer.subnet import subnet_of, subnets_of
 
 _LEAST_TOLD = 16  # before that says anything
-_FADE = 256  # after which older ones count half
+_FADE = 96  # after which older ones count half: what was told in two minutes
 
 
 class Backbone:
@@ -30,7 +30,6 @@ class Backbone:
         self._rng = rng
         self._loads: dict[PeerId, Load] = {}
         self._homes: dict[PeerId, str] = {}
-        self.is_whole = False  # whether no other supernode was found when one was last sought
         self._told = 0.0  # supernodes that others told of, of late
         self._linked = 0.0  # of them, those that are linked here
         self._chances = 0.0  # for each of them, how many it could have been that are linked here
@@ -55,16 +54,15 @@ class Backbone:
     def size(self) -> int:
         """About how many supernodes there are: as many as there were links, times how seldom one told of is linked.
 
-        The links of the time count, not those of now: a supernode that has just begun has few. Where links are sought
-        and nobody else is to be found, there are no others: some that are told of have stepped down.
+        The links of the time count, not those of now: a supernode that has just begun has few.
         """
-        if self._told < _LEAST_TOLD or (self.is_whole and self.missing):
+        if self._told < _LEAST_TOLD:
             return len(self._loads) + 1
         others = round(self._chances / max(1.0, self._linked))
         return max(len(self._loads) + 1, others + 2)  # whoever tells, who is linked, and this one are not told of
 
     def note_told(self, told: Iterable[PeerId]) -> None:
-        """Another supernode tells of some that it knows, chosen by chance."""
+        """A linked supernode tells of some that it is linked with, chosen by chance."""
         links = max(0, len(self._loads) - 1)
         for peer_id in told:
             self._told += 1

@@ -9,7 +9,7 @@ event loop).
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from peerage.identity.address import Address
 from peerage.identity.keys import PeerId
@@ -122,9 +122,12 @@ class KnownSupernodes:
         bad = [each for each in ready if each.failures]  # as a rule few, so that next to nothing is sorted
         return good + told + sorted(bad, key=lambda each: (each.failures, not each.met))
 
-    def to_tell(self, rng: random.Random, now: float) -> tuple[SupernodeAt, ...]:
-        """Return some to pass on, each time others."""
+    def to_tell(
+        self, rng: random.Random, now: float, among: Container[PeerId] | None = None
+    ) -> tuple[SupernodeAt, ...]:
+        """Return some to pass on, each time others; only `among` these, if such are given."""
         good = [each for each in self._known.values() if each.met and not each.failures and each.retry_at <= now]
+        good = [each for each in good if among is None or each.peer_id in among]
         some = rng.sample(good, min(SUPERNODES_TOLD, len(good)))
         return tuple(SupernodeAt(each.peer_id, each.addresses) for each in some if each.addresses)
 

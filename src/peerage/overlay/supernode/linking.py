@@ -20,6 +20,7 @@ from peerage.peer.connection import PeerConnection
 from peerage.peer.handlers import Handler
 from peerage.wire.message import Message
 
+_GOSSIPS: Final = 2  # messages about supernodes in one round
 _HOLD: Final = "backbone"
 _TIMEOUT: Final = 10.0
 _TRIES: Final = 16  # dials of one round
@@ -61,6 +62,11 @@ class Linking:
             self._links = [each for each in found if each is not None]
         return self._links
 
+    @property
+    def is_seeking(self) -> bool:
+        """Whether links are being looked for."""
+        return self._task is not None and not self._task.done()
+
     def link_up(self) -> None:
         """A link came up: it may replace one that is just ending."""
         self._links = None
@@ -82,17 +88,16 @@ class Linking:
                 self._around.tell(connection, load)
 
     def gossip(self) -> None:
-        """Tell one of them, by chance, of some others."""
-        links = self.links()
-        if links:
-            connection = self._peer.rng.choice(links)
-            told = self._around.to_tell(connection)
+        """Tell two of them, by chance, of some others that are linked: from these they reckon how many there are."""
+        links, linked = self.links(), frozenset(self.backbone.peers)
+        for connection in self._peer.rng.sample(links, min(_GOSSIPS, len(links))):
+            told = self._around.to_tell(connection, linked)
             if told:
                 self._around.tell(connection, SupernodesKnown(told))
 
     def seek(self) -> None:
         """Look for what is missing, in the background."""
-        if self._serves and self.backbone.missing and (self._task is None or self._task.done()):
+        if self._serves and self.backbone.missing and not self.is_seeking:
             try:
                 self._task = self._peer.spawn(self._seek(), "supernode links")
             except LimitError:
@@ -110,7 +115,6 @@ class Linking:
 
     async def _seek(self) -> None:
         tried: set[PeerId] = set()
-        full = False  # whether one was found that has no place for this one
         while self._serves and self.backbone.missing and len(tried) < _TRIES + self._around.rules.degree:
             candidates = self._around.known.usable(self._around.now(), self._peer.rng)
             self._peer.rng.shuffle(candidates)
@@ -123,31 +127,29 @@ class Linking:
             )
             candidate = next(fitting, None)
             if candidate is None:
-                self.backbone.is_whole = not full
                 return
             tried.add(candidate.peer_id)
-            full |= await self._pair(candidate.peer_id)
+            await self._pair(candidate.peer_id)
 
-    async def _pair(self, peer_id: PeerId) -> bool:
-        """Ask another supernode to be linked; returns whether it is one and does not want to."""
+    async def _pair(self, peer_id: PeerId) -> None:
+        """Ask another supernode to be linked."""
         try:
             connection = await self._around.reach(peer_id)
             answer = await connection.request(Pair(self._around.own_addresses, self._own_load()), _TIMEOUT)
         except (LinkError, RemoteError, LimitError):
             self._around.known.failed(peer_id, self._around.now())
-            return False
+            return
         self._around.hear(connection, answer.others)
         if not answer.accepted:
             if not answer.load.links:
                 self._around.known.failed(peer_id, self._around.now())
-            return bool(answer.load.links)
+            return
         self._around.met(connection)
         full = len(self.backbone) >= self._around.rules.degree + SUPERNODE_SPARE
         if not self._serves or full or not connection.is_open:
             self._around.tell(connection, Unpair(over=not self._serves))
         elif peer_id not in self.backbone:
             self._add(connection, answer.load)
-        return False
 
     def _on_pair(self, connection: PeerConnection, message: Pair) -> Paired:
         peer_id = connection.peer_id

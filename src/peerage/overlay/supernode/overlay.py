@@ -208,7 +208,7 @@ class SupernodeOverlay(Overlay):
     def _asks_others(self) -> bool:
         """Whether there are supernodes to ask: those of this leaf, or any that are known, as a guest."""
         if self._serving.book is not None:
-            return False
+            return bool(self._attaching.uplinks)
         return bool(self._attaching.uplinks) or bool(self._around.known.to_keep())
 
     def _whom_to_ask(self) -> list[PeerId]:
@@ -296,6 +296,8 @@ class SupernodeOverlay(Overlay):
             await (self._step_up() if serves else self._step_down())
         if serves:
             await self._serving.tidy()
+            if not self._linking.is_seeking:
+                self._attaching.leave_all()
             self._linking.seek()
             self._linking.tell_load()
             self._linking.gossip()
@@ -305,14 +307,13 @@ class SupernodeOverlay(Overlay):
         await self._save()
 
     async def _step_up(self) -> None:
-        """Be a supernode from now on, and say so."""
+        """Be a supernode from now on, and say so; a leaf, too, until there are links to others to be found by."""
         self.peer.metrics.count("supernode_stepped_up")
         self._around.known.maximum = SUPERNODES_KNOWN_BACKBONE
         await self._serving.begin(self._rules.places(self.peer.limits.connections), self._setting.executor)
         self._around.serves = True
         for uplink in self._attaching.uplinks:
             self._around.known.met(SupernodeAt(uplink.peer_id, ()))
-        self._attaching.leave_all()
         self._linking.begin()
         self._announce()
 

@@ -6,7 +6,7 @@ Invariant: what others tell of supernodes comes in only here, at a bounded rate,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from peerage.errors import DialError, LimitError, LinkError
@@ -64,9 +64,9 @@ class Surroundings:
         addresses = reachable(told, connection.remote, first_hop=True)
         self.known.met(SupernodeAt(connection.peer_id, (*addresses, *(known.addresses if known else ()))[:8]))
 
-    def to_tell(self, connection: PeerConnection) -> tuple[SupernodeAt, ...]:
+    def to_tell(self, connection: PeerConnection, among: Container[PeerId] | None = None) -> tuple[SupernodeAt, ...]:
         """Return supernodes of which the peer at the other end can be told, this node first if it is one."""
-        some = self.known.to_tell(self.peer.rng, self.now())
+        some = self.known.to_tell(self.peer.rng, self.now(), among)
         checked = ((each.peer_id, sayable(each.addresses, connection.remote)) for each in some)
         others = [SupernodeAt(peer_id, kept) for peer_id, kept in checked if kept and peer_id != connection.peer_id]
         own = [SupernodeAt(self.peer.peer_id, self.own_addresses)] if self.serves else []

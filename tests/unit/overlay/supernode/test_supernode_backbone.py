@@ -124,16 +124,3 @@ def test_the_number_of_all_is_right_in_the_mean():
         tell(one, rng, 60, 40)
         sizes.append(one.size)
     assert 55 <= sum(sizes) / len(sizes) <= 68
-
-
-def test_where_nobody_else_is_to_be_found_there_is_nobody_else():
-    rng = random.Random(5)
-    one = backbone(5)
-    tell(one, rng, 30, 40)  # most of them have stepped down
-    assert one.size > 15
-    one.is_whole = True
-    assert one.size == 6
-    for number in range(5, 8):
-        one.add(peer(number), place(number), IDLE)
-    assert one.missing == 0
-    assert one.size > 15
