@@ -30,7 +30,7 @@ from peerage.limits import MAX_SEARCH_TTL, SUPERNODE_SPARE
 from peerage.overlay.flood.state import FloodRules
 from peerage.overlay.supernode.rules import SupernodeRules
 
-_TAKEN: Final = 0.8  # share of the places for leaves that are taken, in settled worlds of 1,000 real nodes
+_TAKEN: Final = 0.75  # share of the places for leaves that are taken, in settled worlds of 3,000 and 10,000 real nodes
 _CELLS: Final = 32_000_000  # of one search at one supernode, in one batch: seven bytes each
 _AT_ONCE: Final = 100  # searches: the records that answer a popular one are 150,000, three supernodes for each holder
 

@@ -68,6 +68,27 @@ def test_a_small_network_has_no_supernodes_and_costs_next_to_nothing():
     run_world(main)
 
 
+def test_who_becomes_a_supernode_is_found_and_finds_all_the_time():
+    async def main(world):
+        supernodes, leaves = await world.settled(4, 3)
+        riser = await world.add_node(capable=True)
+        shared = await riser.share("Blue Train.flac")
+        other = await leaves[0].share("Green Train.flac")
+        await world.rest(4)
+        assert riser.overlay.role is Role.LEAF
+        riser.overlay._election.serves = True
+        await until(lambda: riser.overlay.role is Role.SUPERNODE, 10.0, 0.01)
+        for _ in range(40):
+            assert [hit.record for hit in await leaves[1].search("blue train")] == [shared]
+            assert [hit.record for hit in await riser.search("green train")] == [other]
+            await asyncio.sleep(0.2)
+        assert riser.overlay.supernodes == len(supernodes)
+        assert not uplinks_of(riser)
+        assert all(node.overlay.tie_to(riser.peer.peer_id) is Role.SUPERNODE for node in supernodes)
+
+    run_world(main)
+
+
 def test_what_only_friends_may_see_stays_at_the_leaf():
     async def main(world):
         supernodes, leaves = await world.settled(3, 2)
