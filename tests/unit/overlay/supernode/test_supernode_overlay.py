@@ -79,8 +79,9 @@ def test_who_becomes_a_supernode_is_found_and_finds_all_the_time():
         riser.overlay._election.serves = True
         await until(lambda: riser.overlay.role is Role.SUPERNODE, 10.0, 0.01)
         for _ in range(40):
-            assert [hit.record for hit in await leaves[1].search("blue train")] == [shared]
-            assert [hit.record for hit in await riser.search("green train")] == [other]
+            found, finds = await asyncio.gather(leaves[1].search("blue train"), riser.search("green train"))
+            assert [hit.record for hit in found] == [shared]
+            assert [hit.record for hit in finds] == [other]
             await asyncio.sleep(0.2)
         assert riser.overlay.supernodes == len(supernodes)
         assert not uplinks_of(riser)
