@@ -207,9 +207,7 @@ class SupernodeOverlay(Overlay):
 
     def _asks_others(self) -> bool:
         """Whether there are supernodes to ask: those of this leaf, or any that are known, as a guest."""
-        if self._serving.book is not None:
-            return bool(self._attaching.uplinks)
-        return bool(self._attaching.uplinks) or bool(self._around.known.to_keep())
+        return bool(self._attaching.uplinks) or (self._serving.book is None and bool(self._around.known.to_keep()))
 
     def _whom_to_ask(self) -> list[PeerId]:
         """Return the supernodes of this leaf in any order, then some others in case they are missing."""
